@@ -1,0 +1,101 @@
+/** Builds the bundles of dist/, prints their sizes, and fails where a budget or a ban is broken. */
+import { build, context } from 'esbuild';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const production = process.argv.includes('--production');
+const watch = process.argv.includes('--watch');
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** Budgets are minified bytes; `banned` are packages that must not be inside. */
+const BUNDLES = [
+  {
+    entry: 'src/extension.ts',
+    out: 'dist/extension.cjs',
+    external: ['vscode'],
+    budget: 350 * 1024,
+    banned: ['undici', 'fastify', 'pino', 'jose', '@google-cloud'],
+  },
+  { entry: 'src/cli.ts', out: 'dist/cli.cjs', external: [], budget: 2048 * 1024, banned: ['@vscode'] },
+  { entry: 'src/agent/main.ts', out: 'dist/agent.cjs', external: [], budget: 2048 * 1024, banned: ['@google-cloud'] },
+  {
+    entry: 'src/workspace/main.ts',
+    out: 'dist/workspace.cjs',
+    external: ['node-pty'],
+    budget: 1024 * 1024,
+    banned: ['fastify', '@google-cloud'],
+  },
+];
+
+function options({ entry, out, external }) {
+  return {
+    entryPoints: [entry],
+    outfile: out,
+    external,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    mainFields: ['module', 'main'],
+    minify: production,
+    // Errors and their names are part of what a person reads in a log.
+    keepNames: true,
+    sourcemap: true,
+    metafile: true,
+    logLevel: 'warning',
+    define: { CARAPACE_VERSION: JSON.stringify(version) },
+  };
+}
+
+/** The one native module, beside the bundles: only what runs, not its sources. */
+function copyNodePty() {
+  const from = 'node_modules/node-pty';
+  const to = 'dist/node_modules/node-pty';
+  const native = 'build/Release/pty.node';
+  if (!existsSync(join(from, native)))
+    throw new Error(`${from}/${native} is missing: run bin/try or bin/test, which build it.`);
+  rmSync(to, { recursive: true, force: true });
+  for (const part of [
+    'package.json',
+    'LICENSE',
+    native,
+    'lib/index.js',
+    'lib/utils.js',
+    'lib/unixTerminal.js',
+    'lib/terminal.js',
+    'lib/eventEmitter2.js',
+  ]) {
+    mkdirSync(join(to, part, '..'), { recursive: true });
+    cpSync(join(from, part), join(to, part));
+  }
+}
+
+/** Prints one bundle's size; returns what is wrong with it. */
+function inspect({ out, budget, banned }, metafile) {
+  const { bytes, inputs } = metafile.outputs[out];
+  console.log(`${out.padEnd(24)} ${(bytes / 1024).toFixed(0).padStart(6)} KB of ${budget / 1024} KB`);
+  const problems = [];
+  if (production && bytes > budget) problems.push(`${out} is over its budget`);
+  for (const name of banned) {
+    const inside = Object.keys(inputs).find((input) => input.includes(`node_modules/${name}/`));
+    if (inside !== undefined) problems.push(`${out} must not contain ${name}, but contains ${inside}`);
+  }
+  return problems;
+}
+
+async function buildAll() {
+  const problems = [];
+  for (const bundle of BUNDLES) {
+    const { metafile } = await build(options(bundle));
+    problems.push(...inspect(bundle, metafile));
+  }
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+copyNodePty();
+if (watch) {
+  for (const bundle of BUNDLES) await (await context(options(bundle))).watch();
+} else {
+  await buildAll();
+}

@@ -1,0 +1,35 @@
+/** A lock that the kernel drops when its holder dies, however it dies. */
+import { DatabaseSync } from 'node:sqlite';
+
+/** Held until {@link FileLock.release} or the end of the process. */
+export interface FileLock {
+  release(): void;
+}
+
+/** SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy */
+const SQLITE_BUSY = 5;
+
+/** Whether an error of `node:sqlite` says that another process holds the file. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+}
+
+/**
+ * Takes the lock that `path` stands for; undefined where another process holds it. Node has no file locks of its own:
+ * this is SQLite's, which are POSIX record locks.
+ */
+export function acquireFileLock(path: string): FileLock | undefined {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if (isBusy(error)) return undefined;
+    throw error;
+  }
+  return {
+    release: () => {
+      database.close();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** The file API of a seat. */
+import * as z from 'zod/mini';
+import { timeSchema } from './names.ts';
+
+/** `type` tells a link apart; `is_directory` follows it. `mode` is octal text such as `0644`. */
+export const fileEntrySchema = z.object({
+  name: z.string(),
+  path: z.string(),
+  type: z.enum(['file', 'directory', 'symlink', 'other']),
+  is_directory: z.boolean(),
+  size: z.number(),
+  modified_at: timeSchema,
+  mode: z.string(),
+});
+export type FileEntry = z.infer<typeof fileEntrySchema>;
+
+export const filesAnswerSchema = z.object({ files: z.array(fileEntrySchema) });
+
+/** A stat, with the ETag that a conditional write names. */
+export const fileStatSchema = z.object({ file: fileEntrySchema, etag: z.string() });
+export type FileStat = z.infer<typeof fileStatSchema>;
+
+/** Media type of a file wrapped in JSON, for clients that cannot take raw bytes. */
+export const FILE_JSON_TYPE = 'application/vnd.carapace.file+json';
+export const fileJsonSchema = z.strictObject({ content: z.string(), encoding: z.enum(['utf-8', 'base64']) });
+export type FileJson = z.infer<typeof fileJsonSchema>;
+
+/** A text runs in the login shell, a list is run as it is. */
+export const execRequestSchema = z.strictObject({
+  command: z.union([z.string().check(z.minLength(1)), z.array(z.string()).check(z.minLength(1))]),
+  cwd: z.optional(z.string()),
+  timeout_ms: z.optional(z.int().check(z.minimum(1), z.maximum(600_000))),
+});
+export type ExecRequest = z.infer<typeof execRequestSchema>;
+
+/** `exit_code` is 128 plus the signal's number where a signal ended it, as in a shell; 124 after the time limit. */
+export const execResultSchema = z.object({
+  exit_code: z.number(),
+  stdout: z.string(),
+  stderr: z.string(),
+  truncated: z.boolean(),
+});
+export type ExecResult = z.infer<typeof execResultSchema>;
