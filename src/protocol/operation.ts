@@ -8,6 +8,7 @@ export const OPERATION_KINDS = [
   'workshop.create',
   'workshop.start',
   'workshop.stop',
+  'workshop.extend',
   'workshop.delete',
   'seat.reset',
 ] as const;
