@@ -40,7 +40,7 @@ const leanExtension = {
       'error',
       {
         selector:
-          'ImportDeclaration[source.value=/^(zod|zod\\u002Fv4|undici|fastify|pino|jose|@google-cloud)/]:not([source.value="zod/mini"])',
+          'ImportDeclaration[source.value=/^(zod$|zod\\u002Fv4$|undici|fastify|pino|jose|@google-cloud)/]:not([source.value="zod/mini"])',
         message: 'The extension carries none of this: zod/mini, node:http and fetch serve here.',
       },
     ],

@@ -4,7 +4,11 @@
  * Every process makes these at its edge and sends them as `{"error":{code,message,details?,request_id}}`. A message is a
  * sentence for a person: what failed, why, and what to do.
  */
+import en from 'zod/v4/locales/en.js';
 import * as z from 'zod/mini';
+
+// zod/mini carries no messages of its own.
+z.config(en());
 
 /** Every error code with the HTTP status that carries it. */
 export const ERROR_STATUS = {
@@ -201,14 +205,16 @@ export function parseInput<T extends z.ZodMiniType>(schema: T, input: unknown): 
   throw invalidInput(result.error.issues);
 }
 
+/** The field that an issue is about; an unknown field is named itself. */
+function issuePath(issue: z.core.$ZodIssue): string {
+  const [unknownKey] = issue.code === 'unrecognized_keys' ? issue.keys : [];
+  return [...issue.path, ...(unknownKey === undefined ? [] : [unknownKey])].join('.');
+}
+
 /** The error for a list of zod issues; the first one is told, all are in the details. */
 export function invalidInput(issues: readonly z.core.$ZodIssue[]): InvalidInputError {
-  const [first] = issues;
-  const path = first?.path.join('.') ?? '';
-  const reason = first?.message ?? 'it is not valid';
+  const told = issues.map((issue) => ({ path: issuePath(issue), message: issue.message }));
+  const { path, message } = told[0] ?? { path: '', message: 'it is malformed' };
   const what = path === '' ? 'The request is not valid' : `"${path}" is not valid`;
-  return new InvalidInputError(`${what}: ${reason}.`, {
-    path,
-    issues: issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
-  });
+  return new InvalidInputError(`${what}: ${message}.`, { path, issues: told });
 }
