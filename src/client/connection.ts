@@ -1,0 +1,46 @@
+/** How to reach a server of ours, and how to know that it is the right one. */
+import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
+import { InvalidInputError } from '../protocol/errors.ts';
+
+/** `url` is the server's base address, `token` its bearer token ('' for none), `certificate` the PEM to pin. */
+export interface Connection {
+  readonly url: string;
+  readonly token: string;
+  readonly certificate?: string;
+}
+
+/** The options of `node:tls` that trust one certificate and nothing else. */
+export interface PinnedTls {
+  readonly ca: string;
+  readonly checkServerIdentity: (host: string, presented: PeerCertificate) => Error | undefined;
+}
+
+/**
+ * Pins a certificate by its SHA-256 fingerprint. The host name is not compared: a worker has no name, and the
+ * certificate came to us over a connection that is trusted already.
+ * @throws InvalidInputError where the text is no PEM certificate
+ */
+export function pinCertificate(certificate: string): PinnedTls {
+  const expected = fingerprint(certificate);
+  return {
+    ca: certificate,
+    checkServerIdentity: (host, presented) =>
+      presented.fingerprint256 === expected
+        ? undefined
+        : new Error(`${host} presents another certificate than the one that is pinned`),
+  };
+}
+
+function fingerprint(certificate: string): string {
+  try {
+    return new X509Certificate(certificate).fingerprint256;
+  } catch (error) {
+    throw new InvalidInputError('The certificate to pin is not a PEM certificate.', undefined, { cause: error });
+  }
+}
+
+/** The `Authorization` header of a connection; none without a token. */
+export function authorization(token: string): Record<string, string> {
+  return token === '' ? {} : { authorization: `Bearer ${token}` };
+}

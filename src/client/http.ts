@@ -1,0 +1,224 @@
+/** The one HTTP transport of all clients: deadlines, bounds, pinned certificates and typed errors over `node:http(s)`. */
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Readable, Writable } from 'node:stream';
+import type * as z from 'zod/mini';
+import { InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
+import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
+import { LocalStreamError, isNetworkError, join, parseJson, readBounded } from './http-body.ts';
+
+/** What the other side is called in a message, and what a person does when it cannot be reached. */
+export interface Peer {
+  readonly name: string;
+  readonly advice: string;
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+
+/** `path` is sent as it is, so it must be encoded already. `json` and `body` exclude each other. */
+export interface HttpRequest {
+  readonly method: Method;
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly json?: unknown;
+  readonly body?: Uint8Array | Readable;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the answer's head, and for {@link HttpTransport.json} its whole body, has arrived. */
+  readonly deadlineMs?: number;
+  /** For transfers of any length: instead of a deadline, milliseconds without a byte in either direction. */
+  readonly idleMs?: number;
+}
+
+/** The largest JSON answer that is read, in bytes. */
+export const MAX_JSON_BYTES = 32 * 1024 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
+const DEFAULT_DEADLINE_MS = 15_000;
+const MAX_IDLE_SOCKETS = 4;
+
+/** One server as seen by a client. Idle connections hold no process alive. */
+export class HttpTransport {
+  readonly #connection: Connection;
+  readonly #peer: Peer;
+  readonly #base: URL;
+  readonly #tls: PinnedTls | undefined;
+  readonly #agent: http.Agent;
+
+  /** @throws InvalidInputError where the connection's URL or certificate is none */
+  constructor(connection: Connection, peer: Peer) {
+    this.#connection = connection;
+    this.#peer = peer;
+    this.#base = parseBase(connection.url);
+    const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_SOCKETS };
+    if (this.#base.protocol === 'https:') {
+      this.#tls = connection.certificate === undefined ? undefined : pinCertificate(connection.certificate);
+      this.#agent = new https.Agent({ ...options, ...this.#tls });
+    } else {
+      this.#agent = new http.Agent(options);
+    }
+  }
+
+  /** Sends a request and parses its JSON answer. @throws the typed error of a refusal, UnavailableError */
+  async json<T extends z.ZodMiniType>(schema: T, request: HttpRequest): Promise<z.output<T>> {
+    return this.#within(request, async (signal) => {
+      const response = await this.#answer(request, signal);
+      const text = (await readBounded(response, MAX_JSON_BYTES)).toString('utf8');
+      const result = schema.safeParse(parseJson(text));
+      if (result.success) return result.data;
+      throw this.#notOurs();
+    });
+  }
+
+  /** Sends a request whose answer has no body that matters. */
+  async send(request: HttpRequest): Promise<http.IncomingHttpHeaders> {
+    return this.#within(request, async (signal) => {
+      const response = await this.#answer(request, signal);
+      await readBounded(response, MAX_ERROR_BYTES);
+      return response.headers;
+    });
+  }
+
+  /** Sends a request and hands over its successful answer; the caller reads or destroys it. */
+  async open(request: HttpRequest): Promise<http.IncomingMessage> {
+    return this.#within(request, (signal) => this.#answer(request, signal));
+  }
+
+  /** Sends a request and reads the bytes of its answer. @throws TooLargeError over `limit` bytes */
+  async bytes(request: HttpRequest, limit: number): Promise<{ bytes: Buffer; headers: http.IncomingHttpHeaders }> {
+    return this.#within(request, async (signal) => {
+      const response = await this.#answer(request, signal);
+      return { bytes: await readBounded(response, limit), headers: response.headers };
+    });
+  }
+
+  /** Sends a request and streams the bytes of its answer into `target`, whose own errors are thrown as they are. */
+  async pipe(request: HttpRequest, target: Writable): Promise<http.IncomingHttpHeaders> {
+    return this.#within(request, async (signal) => {
+      const response = await this.#answer(request, signal);
+      await join(response, target, target);
+      return response.headers;
+    });
+  }
+
+  /** Runs `work` under the request's deadline, and turns what went wrong into a typed error. */
+  async #within<T>(request: HttpRequest, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    request.signal?.throwIfAborted();
+    const deadlineMs = request.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const deadline = new AbortController();
+    const timer = request.idleMs === undefined ? setTimeout(() => deadline.abort(), deadlineMs) : undefined;
+    const signals = request.signal === undefined ? [deadline.signal] : [deadline.signal, request.signal];
+    try {
+      return await work(AbortSignal.any(signals));
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      if (error instanceof LocalStreamError) throw error.cause;
+      if (deadline.signal.aborted) throw this.#unavailable(`did not answer within ${deadlineMs / 1000} s`, error);
+      if (isNetworkError(error)) throw this.#unavailable(`cannot be reached (${describe(error)})`, error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #answer(request: HttpRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const response = await this.#exchange(request, signal);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const body = parseJson((await readBounded(response, MAX_ERROR_BYTES)).toString('utf8'));
+    if (status < 400) throw this.#notOurs();
+    throw errorFromAnswer(status, body);
+  }
+
+  /** One exchange. A request that changes nothing reuses connections, and is sent again where a kept one was stale. */
+  async #exchange(request: HttpRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const repeatable = request.method === 'GET' || request.method === 'HEAD';
+    const first = this.#begin(request, signal, repeatable);
+    try {
+      return await responseOf(first, request);
+    } catch (error) {
+      if (!repeatable || !first.reusedSocket || signal.aborted) throw error;
+      return responseOf(this.#begin(request, signal, false), request);
+    }
+  }
+
+  #begin(request: HttpRequest, signal: AbortSignal, reuse: boolean): http.ClientRequest {
+    const secure = this.#base.protocol === 'https:';
+    const options: https.RequestOptions = {
+      protocol: this.#base.protocol,
+      hostname: this.#base.hostname.replace(/^\[|\]$/g, ''),
+      port: this.#base.port,
+      method: request.method,
+      path: this.#base.pathname.replace(/\/+$/, '') + request.path,
+      headers: { ...headersOf(request), ...authorization(this.#connection.token) },
+      agent: reuse ? this.#agent : false,
+      signal,
+      ...this.#tls,
+    };
+    const outgoing = (secure ? https : http).request(options);
+    const { idleMs } = request;
+    if (idleMs !== undefined) outgoing.setTimeout(idleMs, () => outgoing.destroy(new StalledError(idleMs)));
+    return outgoing;
+  }
+
+  #unavailable(what: string, cause: unknown): UnavailableError {
+    return new UnavailableError(
+      `${this.#peer.name} at ${this.#connection.url} ${what}. ${this.#peer.advice}`,
+      undefined,
+      { cause },
+    );
+  }
+
+  #notOurs(): UnavailableError {
+    return new UnavailableError(
+      `${this.#peer.name} at ${this.#connection.url} answered in a form that is not known here. ` +
+        'Check the address, and that both sides have the same version of Carapace.',
+    );
+  }
+}
+
+/** Nothing moved on a connection for too long. */
+class StalledError extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor(idleMs: number) {
+    super(`nothing was transferred for ${idleMs / 1000} s`);
+  }
+}
+
+function parseBase(url: string): URL {
+  const base = URL.canParse(url) ? new URL(url) : undefined;
+  if (base?.protocol === 'http:' || base?.protocol === 'https:') return base;
+  throw new InvalidInputError(`"${url}" is not the address of a server: it starts with http:// or https://.`);
+}
+
+function headersOf(request: HttpRequest): Record<string, string | number> {
+  const headers: Record<string, string | number> = { accept: 'application/json', ...request.headers };
+  if (request.json !== undefined) {
+    headers['content-type'] = 'application/json';
+    headers['content-length'] = Buffer.byteLength(JSON.stringify(request.json));
+  } else if (request.body instanceof Uint8Array) {
+    headers['content-length'] = request.body.byteLength;
+  } else if (request.body === undefined && request.method !== 'GET' && request.method !== 'HEAD') {
+    headers['content-length'] = 0;
+  }
+  return headers;
+}
+
+/** Sends the body and waits for the answer's head. An answer that comes before the body has gone out counts. */
+async function responseOf(outgoing: http.ClientRequest, request: HttpRequest): Promise<http.IncomingMessage> {
+  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.on('error', reject);
+  });
+  const { body } = request;
+  if (body === undefined || body instanceof Uint8Array) {
+    outgoing.end(request.json === undefined ? body : JSON.stringify(request.json));
+    return answered;
+  }
+  const sent = join(body, outgoing, body).then(() => answered);
+  answered.catch(() => undefined);
+  return Promise.race([answered.catch(() => sent), sent]);
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  return error.code ?? error.message;
+}

@@ -1,0 +1,317 @@
+/** A terminal in a seat that survives its connections: nothing typed or shown is lost, doubled or reordered. */
+import { randomUUID } from 'node:crypto';
+import type { Access } from '../../protocol/access.ts';
+import { CarapaceError, ForbiddenError, InternalError, UnavailableError } from '../../protocol/errors.ts';
+import type { ServerControl } from '../../protocol/terminal.ts';
+import { seatPath } from '../seat-path.ts';
+import { InputBuffer } from './input-buffer.ts';
+import { OutputCursor } from './output-cursor.ts';
+import { INITIAL_STATE, reduce, type ReconnectEvent, type ReconnectState } from './reconnect-state.ts';
+import { TerminalConnection, type Ending } from './terminal-connection.ts';
+
+export type TerminalState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+
+export interface SeatTerminalOptions {
+  /** Asked before the first connection, and again after a refusal or a failure to connect. */
+  getAccess(signal: AbortSignal): Promise<Access>;
+  readonly workshopId: string;
+  readonly seat: number;
+  readonly cols: number;
+  readonly rows: number;
+  readonly mode?: 'write' | 'view';
+  /** A living session to join; without, a new shell. */
+  readonly session?: string;
+}
+
+/** Called one at a time, never from inside the constructor. */
+export interface SeatTerminalHandlers {
+  /** Raw bytes; a character may be split between two calls. They count as shown when this returns. */
+  onData(bytes: Uint8Array): void;
+  /** `closed` comes once, before `onExit` or `onFailed`; after it only one of those. */
+  onState(state: TerminalState): void;
+  onExit(exit: { readonly code: number; readonly signal: string | null }): void;
+  /** So much output was lost because nobody was connected for too long. */
+  onSkipped(bytes: number): void;
+  /** The terminal has ended for good, and not by its shell. */
+  onFailed(error: CarapaceError): void;
+  /** The seat has taken input; so many bytes still wait. */
+  onInputTaken?(waiting: number): void;
+}
+
+/** Output is acknowledged after so many bytes, or when nothing more has come for so long. */
+const ACK_BYTES = 5_000;
+const ACK_IDLE_MS = 25;
+/** A seat that accepts the connection says `ready` within this time. */
+const READY_TIMEOUT_MS = 15_000;
+/** An access that ends so soon is renewed before it is used. */
+const EXPIRY_MARGIN_MS = 5_000;
+
+export class SeatTerminal {
+  readonly #options: SeatTerminalOptions;
+  readonly #handlers: SeatTerminalHandlers;
+  readonly #client = randomUUID();
+  readonly #input = new InputBuffer();
+  readonly #output = new OutputCursor();
+  readonly #stop = new AbortController();
+  #state: ReconnectState = INITIAL_STATE;
+  #told: TerminalState | undefined;
+  #connection: TerminalConnection | undefined;
+  #access: Access | undefined;
+  #session: string | undefined;
+  #cols: number;
+  #rows: number;
+  #paused = false;
+  #acknowledged = 0;
+  #readyTimer: NodeJS.Timeout | undefined;
+  #ackTimer: NodeJS.Timeout | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: SeatTerminalOptions, handlers: SeatTerminalHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#session = options.session;
+    this.#cols = options.cols;
+    this.#rows = options.rows;
+    queueMicrotask(() => this.#act());
+  }
+
+  /** The session's id, once connected: with it another client, or a later one, joins the same shell. */
+  get session(): string | undefined {
+    return this.#session;
+  }
+
+  /** Bytes of input that the seat has not taken yet. */
+  get inputWaiting(): number {
+    return this.#input.size;
+  }
+
+  /**
+   * Types into the terminal; input waits while there is no connection. Ignored once the terminal is closed.
+   * @throws TooLargeError when too much waits already, having taken nothing; ForbiddenError in a view
+   */
+  write(data: Uint8Array | string): void {
+    if (this.#options.mode === 'view') throw new ForbiddenError('This terminal is only a view: it takes no input.');
+    if (this.#state.phase === 'ended') return;
+    this.#input.append(typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
+    this.#sendInput();
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#cols = cols;
+    this.#rows = rows;
+    this.#sendSize();
+  }
+
+  /** Holds output back in the seat, for a consumer that is slower than the network. */
+  pause(): void {
+    this.#paused = true;
+    this.#live()?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#live()?.resume();
+  }
+
+  /** Closes the connection; the shell lives on for ten minutes, or as long as somebody else is connected. */
+  dispose(): void {
+    this.#dispatch({ type: 'disposed' });
+  }
+
+  #dispatch(event: ReconnectEvent): void {
+    const before = this.#state;
+    this.#state = reduce(before, event);
+    if (this.#state !== before) this.#act();
+  }
+
+  /** Does what the state says. */
+  #act(): void {
+    if (this.#state.phase === 'ended') this.#release();
+    this.#tell();
+    switch (this.#state.phase) {
+      case 'connecting':
+        void this.#connect();
+        break;
+      case 'waiting':
+        this.#waitTimer = setTimeout(() => this.#dispatch({ type: 'delay-over' }), this.#state.delayMs);
+        break;
+      case 'ended':
+        if (this.#state.failure !== undefined) this.#handlers.onFailed(this.#state.failure);
+        break;
+      case 'connected':
+        break;
+    }
+  }
+
+  #release(): void {
+    this.#stop.abort();
+    clearTimeout(this.#waitTimer);
+    this.#dropConnection();
+  }
+
+  #dropConnection(): void {
+    clearTimeout(this.#readyTimer);
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  #tell(): void {
+    const state = visibleState(this.#state);
+    if (state === this.#told) return;
+    this.#told = state;
+    this.#handlers.onState(state);
+  }
+
+  async #connect(): Promise<void> {
+    let access: Access;
+    try {
+      access = await this.#currentAccess();
+    } catch (error) {
+      if (this.#state.phase !== 'ended') this.#fail(asCarapaceError(error));
+      return;
+    }
+    if (this.#state.phase !== 'connecting') return;
+    try {
+      this.#open(access);
+    } catch (error) {
+      this.#fail(asCarapaceError(error));
+    }
+  }
+
+  async #currentAccess(): Promise<Access> {
+    const known = this.#access;
+    const fresh = known !== undefined && Date.parse(known.expires_at) - Date.now() > EXPIRY_MARGIN_MS;
+    if (fresh && !this.#state.renewAccess) return known;
+    this.#access = await this.#options.getAccess(this.#stop.signal);
+    return this.#access;
+  }
+
+  #open(access: Access): void {
+    const isCurrent = (): boolean => this.#connection === connection;
+    const connection = new TerminalConnection(access, this.#path(), {
+      onBytes: (bytes) => {
+        if (isCurrent()) this.#takeOutput(bytes);
+      },
+      onControl: (control) => {
+        if (isCurrent()) this.#takeControl(control);
+      },
+      onEnd: (ending) => {
+        if (isCurrent()) this.#takeEnding(ending);
+      },
+    });
+    this.#connection = connection;
+    this.#readyTimer = setTimeout(() => {
+      this.#fail(new UnavailableError('The seat accepted the connection, but its terminal is silent.'));
+    }, READY_TIMEOUT_MS);
+  }
+
+  #path(): string {
+    const query = new URLSearchParams({ client: this.#client, cols: String(this.#cols), rows: String(this.#rows) });
+    if (this.#options.mode !== undefined) query.set('mode', this.#options.mode);
+    if (this.#session !== undefined) query.set('session', this.#session);
+    if (this.#output.offset !== undefined) query.set('offset', String(this.#output.offset));
+    return `${seatPath(this.#options.workshopId, this.#options.seat)}/terminal?${query.toString()}`;
+  }
+
+  #takeOutput(bytes: Uint8Array): void {
+    const fresh = this.#output.take(bytes);
+    if (fresh.length > 0) this.#handlers.onData(fresh);
+    const seen = this.#output.offset ?? 0;
+    if (seen - this.#acknowledged >= ACK_BYTES) this.#sendAck();
+    else this.#ackTimer ??= setTimeout(() => this.#sendAck(), ACK_IDLE_MS);
+  }
+
+  #takeControl(control: ServerControl): void {
+    switch (control.type) {
+      case 'ready':
+        this.#begin(control);
+        break;
+      case 'ack':
+        this.#guard(() => this.#input.acknowledge(control.bytes));
+        this.#handlers.onInputTaken?.(this.#input.size);
+        this.#sendInput();
+        break;
+      case 'exit':
+        this.#dispatch({ type: 'exited' });
+        this.#handlers.onExit({ code: control.code, signal: control.signal });
+        break;
+      case 'pong':
+      case 'viewers':
+        break;
+    }
+  }
+
+  #begin(ready: Extract<ServerControl, { type: 'ready' }>): void {
+    clearTimeout(this.#readyTimer);
+    this.#session = ready.session;
+    this.#acknowledged = ready.offset;
+    const skipped = this.#output.begin(ready.offset, ready.skipped);
+    if (!this.#guard(() => this.#input.resumeFrom(ready.input_offset))) return;
+    this.#dispatch({ type: 'connected' });
+    if (skipped > 0) this.#handlers.onSkipped(skipped);
+    if (this.#paused) this.#connection?.pause();
+    this.#sendSize();
+    this.#sendInput();
+  }
+
+  /** Runs what checks the other side's counts; a side that counts wrong ends the terminal rather than garble it. */
+  #guard(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      this.#dispatch({ type: 'broken', error: asCarapaceError(error) });
+      return false;
+    }
+  }
+
+  #takeEnding(ending: Ending): void {
+    this.#dropConnection();
+    if ('error' in ending) this.#fail(ending.error);
+    else this.#dispatch({ type: 'closed', code: ending.code, random: Math.random() });
+  }
+
+  #fail(error: CarapaceError): void {
+    this.#dropConnection();
+    this.#dispatch({ type: 'failed', error, random: Math.random() });
+  }
+
+  /** The connection over which bytes flow now, if there is one. */
+  #live(): TerminalConnection | undefined {
+    return this.#state.phase === 'connected' ? this.#connection : undefined;
+  }
+
+  #sendAck(): void {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    const seen = this.#output.offset ?? 0;
+    if (seen === this.#acknowledged) return;
+    this.#acknowledged = seen;
+    this.#live()?.sendControl({ type: 'ack', bytes: seen });
+  }
+
+  #sendInput(): void {
+    const connection = this.#live();
+    if (connection === undefined) return;
+    for (let piece = this.#input.take(); piece !== undefined; piece = this.#input.take()) connection.sendBytes(piece);
+  }
+
+  #sendSize(): void {
+    if (this.#options.mode === 'view') return;
+    this.#live()?.sendControl({ type: 'resize', cols: this.#cols, rows: this.#rows });
+  }
+}
+
+function visibleState(state: ReconnectState): TerminalState {
+  if (state.phase === 'ended') return 'closed';
+  if (state.phase === 'connected') return 'connected';
+  return state.established ? 'reconnecting' : 'connecting';
+}
+
+function asCarapaceError(error: unknown): CarapaceError {
+  if (error instanceof CarapaceError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new InternalError(`The terminal failed: ${reason}.`, undefined, { cause: error });
+}

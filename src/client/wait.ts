@@ -1,0 +1,60 @@
+/** Waiting for long work, over as many connections as it takes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UnavailableError } from '../protocol/errors.ts';
+import type { CarapaceEvent, NumberedEvent } from '../protocol/event.ts';
+import type { Operation } from '../protocol/operation.ts';
+import { backoffMs } from './backoff.ts';
+import type { ControlPlaneClient } from './control-plane.ts';
+
+export interface WaitOptions {
+  readonly signal: AbortSignal;
+  /** Called once for each event of the operation, in order. */
+  readonly onEvent?: (event: CarapaceEvent) => void;
+  /** How long the control plane may be out of reach before giving up, in milliseconds. */
+  readonly patienceMs?: number;
+}
+
+type Operations = Pick<ControlPlaneClient, 'operationEvents' | 'getOperation'>;
+
+const PATIENCE_MS = 60_000;
+
+/**
+ * Waits until an operation has ended, however it ended, and answers it.
+ * @throws the signal's reason; NotFoundError; UnavailableError when the control plane stays out of reach
+ */
+export async function waitForOperation(
+  client: Operations,
+  operationId: string,
+  options: WaitOptions,
+): Promise<Operation> {
+  const seen = newestOnly(options.onEvent);
+  const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  let lostAt: number | undefined;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      for await (const event of client.operationEvents(operationId, { signal: options.signal })) {
+        attempt = 0;
+        lostAt = undefined;
+        seen(event);
+      }
+      const operation = await client.getOperation(operationId, options.signal);
+      if (operation.status !== 'running') return operation;
+      lostAt = undefined;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      lostAt ??= Date.now();
+      if (!(error instanceof UnavailableError) || Date.now() - lostAt > patienceMs) throw error;
+    }
+    await sleep(backoffMs(attempt, Math.random()), undefined, { signal: options.signal });
+  }
+}
+
+/** Passes on events that have not been passed on before: each connection tells them all from the start. */
+function newestOnly(onEvent: WaitOptions['onEvent']): (numbered: NumberedEvent) => void {
+  let last = -1;
+  return ({ id, event }) => {
+    if (id <= last) return;
+    last = id;
+    onEvent?.(event);
+  };
+}

@@ -1,0 +1,68 @@
+/** The typed errors for what Fastify and Node refuse by themselves. */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  CarapaceError,
+  infoFromError,
+  InvalidInputError,
+  TimedOutError,
+  TooLargeError,
+  type ErrorBody,
+} from '../protocol/errors.ts';
+
+function fieldOf(error: unknown, field: 'code' | 'statusCode'): unknown {
+  return typeof error === 'object' && error !== null && field in error
+    ? (error as Record<typeof field, unknown>)[field]
+    : undefined;
+}
+
+/** The error to tell the client; undefined where it is a defect of ours. */
+export function asCarapaceError(error: unknown): CarapaceError | undefined {
+  if (error instanceof CarapaceError) return error;
+  const options = { cause: error };
+  switch (fieldOf(error, 'code')) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new TooLargeError('The body of the request is too large. Send at most 1 MiB.', undefined, options);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new InvalidInputError('The body of the request must be JSON (Content-Type: application/json).');
+  }
+  const status = fieldOf(error, 'statusCode');
+  const refused = typeof status === 'number' && status >= 400 && status < 500;
+  return refused ? new InvalidInputError('The request is not valid.', undefined, options) : undefined;
+}
+
+/** An answer written by hand, for where Node has given the socket away or never made a response. */
+export function rawErrorAnswer(error: unknown, requestId: string, status?: number): string {
+  const code = status ?? (error instanceof CarapaceError ? error.status : 500);
+  const body: ErrorBody = { error: infoFromError(error, requestId) };
+  const text = JSON.stringify(body);
+  const retryAfter = error instanceof CarapaceError ? error.details?.['retry_after_seconds'] : undefined;
+  return [
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Request-Id: ${requestId}`,
+    ...(code === 401 ? ['WWW-Authenticate: Bearer'] : []),
+    ...(typeof retryAfter === 'number' ? [`Retry-After: ${Math.ceil(retryAfter)}`] : []),
+    'Connection: close',
+    '',
+    text,
+  ].join('\r\n');
+}
+
+/** Answers what is not HTTP, has headers that are too large (431), or came too slowly (408); nothing of it is logged. */
+export function answerBrokenRequest(error: Error, socket: Duplex): void {
+  const code = fieldOf(error, 'code');
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const answers: Record<string, [CarapaceError, number]> = {
+    ERR_HTTP_REQUEST_TIMEOUT: [new TimedOutError('The request took too long to arrive.'), 408],
+    HPE_HEADER_OVERFLOW: [new TooLargeError('The headers of the request are too large.'), 431],
+  };
+  const notHttp: [CarapaceError, number] = [new InvalidInputError('The request is not valid HTTP.'), 400];
+  const [answer, status] = answers[String(code)] ?? notHttp;
+  socket.end(rawErrorAnswer(answer, randomUUID(), status), () => socket.destroy());
+}
