@@ -28,8 +28,13 @@ export function pinCertificate(certificate: string): PinnedTls {
     checkServerIdentity: (host, presented) =>
       presented.fingerprint256 === expected
         ? undefined
-        : new Error(`${host} presents another certificate than the one that is pinned`),
+        : new OtherCertificateError(`${host} presents another certificate than the one that is pinned`),
   };
+}
+
+/** With a code like the errors of `node:tls` itself. */
+class OtherCertificateError extends Error {
+  readonly code = 'CERT_NOT_PINNED';
 }
 
 function fingerprint(certificate: string): string {

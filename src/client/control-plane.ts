@@ -149,14 +149,18 @@ export class ControlPlaneClient {
     return this.#operation('POST', `${operationPath(id)}/cancel`, signal);
   }
 
-  /** Every change from `lastEventId` on, over one connection: ends or throws when that drops. */
-  events(options: { readonly lastEventId?: number; readonly signal: AbortSignal }): AsyncIterable<NumberedEvent> {
-    const { lastEventId } = options;
-    return this.#events(
-      '/api/events',
-      lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) },
-      options.signal,
-    );
+  /**
+   * Every change from `lastEventId` on, over one connection: ends or throws when that drops. `onOpen` is called once the
+   * control plane has accepted it: what happens from then on is told.
+   */
+  events(options: {
+    readonly lastEventId?: number;
+    readonly signal: AbortSignal;
+    readonly onOpen?: () => void;
+  }): AsyncIterable<NumberedEvent> {
+    const { lastEventId, signal, onOpen } = options;
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) };
+    return this.#events('/api/events', headers, signal, onOpen);
   }
 
   /** One operation's events from its start; ends after its last one. */
@@ -168,6 +172,7 @@ export class ControlPlaneClient {
     path: string,
     headers: Record<string, string>,
     signal: AbortSignal,
+    onOpen?: () => void,
   ): AsyncGenerator<NumberedEvent, void, undefined> {
     const response = await this.#http.open({
       method: 'GET',
@@ -175,6 +180,7 @@ export class ControlPlaneClient {
       headers: { ...headers, accept: 'text/event-stream' },
       signal,
     });
+    onOpen?.();
     yield* readEvents(response, signal);
   }
 

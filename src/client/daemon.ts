@@ -14,7 +14,7 @@ import { ControlPlaneClient } from './control-plane.ts';
 const START_DEADLINE_MS = 20_000;
 const POLL_MS = 100;
 /** How `carapace serve` ends when another one holds the state folder: one that starts as well, or is just ending. */
-const EXIT_HELD_BY_ANOTHER = 3;
+export const EXIT_HELD_BY_ANOTHER = 3;
 const LOG_TAIL_BYTES = 4_096;
 
 /** The control plane that holds this state folder, if its process lives and answers. */

@@ -1,7 +1,7 @@
 /** The one HTTP transport of all clients: deadlines, bounds, pinned certificates and typed errors over `node:http(s)`. */
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import type * as z from 'zod/mini';
 import { InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
 import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
@@ -124,6 +124,8 @@ export class HttpTransport {
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     const body = parseJson((await readBounded(response, MAX_ERROR_BYTES)).toString('utf8'));
+    // What has not gone out yet is not wanted any more.
+    if (request.body instanceof Readable) request.body.destroy();
     if (status < 400) throw this.#notOurs();
     throw errorFromAnswer(status, body);
   }
@@ -215,7 +217,6 @@ async function responseOf(outgoing: http.ClientRequest, request: HttpRequest): P
     return answered;
   }
   const sent = join(body, outgoing, body).then(() => answered);
-  answered.catch(() => undefined);
   return Promise.race([answered.catch(() => sent), sent]);
 }
 

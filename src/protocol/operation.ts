@@ -10,6 +10,7 @@ export const OPERATION_KINDS = [
   'workshop.stop',
   'workshop.extend',
   'workshop.delete',
+  'workshop.repair',
   'seat.reset',
 ] as const;
 export const operationKindSchema = z.enum(OPERATION_KINDS);

@@ -5,6 +5,12 @@ import { TERMINAL } from '../../protocol/terminal.ts';
 /** Input that the server has not acknowledged, at most; 8 MiB. */
 export const MAX_UNACKNOWLEDGED_BYTES = 8 * 1024 * 1024;
 
+/**
+ * Input that is under way, at most. Half of what the server queues: at its own bound it stops reading from us, and then
+ * our acknowledgements and pings would wait behind the input.
+ */
+const WINDOW_BYTES = TERMINAL.inputBytes / 2;
+
 /** Keystrokes that wait are gathered into pieces of up to this size. */
 const GATHER_BYTES = 4_096;
 
@@ -38,7 +44,8 @@ export class InputBuffer {
       return;
     }
     for (let start = 0; start < bytes.length; start += TERMINAL.frameBytes) {
-      this.#pieces.push(bytes.slice(start, start + TERMINAL.frameBytes));
+      // A copy: slice() of a Buffer would be a view.
+      this.#pieces.push(Uint8Array.from(bytes.subarray(start, start + TERMINAL.frameBytes)));
     }
   }
 
@@ -70,11 +77,11 @@ export class InputBuffer {
     this.#sent = offset;
   }
 
-  /** The next piece to send, within the window that the server takes; undefined when there is none. */
+  /** The next piece to send, within the window; undefined when there is none. */
   take(): Uint8Array | undefined {
     const piece = this.#pieces[this.#next];
     if (piece === undefined) return undefined;
-    if (this.#sent + piece.length - this.#acknowledged > TERMINAL.inputBytes) return undefined;
+    if (this.#sent + piece.length - this.#acknowledged > WINDOW_BYTES) return undefined;
     this.#next += 1;
     this.#sent += piece.length;
     return piece;

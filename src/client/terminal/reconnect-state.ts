@@ -57,7 +57,7 @@ export const MAX_FIRST_ATTEMPTS = 6;
 export const MAX_REFUSALS = 3;
 
 /** Causes that may pass by themselves; every other one is for good. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'TIMED_OUT', 'SLOW_DOWN', 'NO_CAPACITY', 'INTERNAL']);
+const PASSING: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'TIMED_OUT', 'SLOW_DOWN', 'INTERNAL']);
 
 /** Close codes of RFC 6455, 7.4.1, that another attempt would only meet again. */
 const PROTOCOL_CODES: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009, 1010]);

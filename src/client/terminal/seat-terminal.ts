@@ -248,9 +248,12 @@ export class SeatTerminal {
     this.#session = ready.session;
     this.#acknowledged = ready.offset;
     const skipped = this.#output.begin(ready.offset, ready.skipped);
-    if (!this.#guard(() => this.#input.resumeFrom(ready.input_offset))) return;
+    // A second `ready` on one connection tells of a gap in the output; the input goes on as it was.
+    const first = this.#state.phase !== 'connected';
+    if (first && !this.#guard(() => this.#input.resumeFrom(ready.input_offset))) return;
     this.#dispatch({ type: 'connected' });
     if (skipped > 0) this.#handlers.onSkipped(skipped);
+    if (!first) return;
     if (this.#paused) this.#connection?.pause();
     this.#sendSize();
     this.#sendInput();
