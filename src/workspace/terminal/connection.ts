@@ -1,0 +1,230 @@
+/** One WebSocket that shows a session: output from the ring at the client's own pace, input and control from it. */
+import type { RawData, WebSocket } from 'ws';
+import {
+  CLOSE_CODE,
+  clientControlSchema,
+  parseControl,
+  plainControlSchema,
+  TERMINAL,
+  type ServerControl,
+} from '../../protocol/terminal.ts';
+import type { Session, SessionClient } from './session.ts';
+
+/** Output handed to a socket and not yet taken by the network: what a stalled client costs. */
+const PENDING_BYTES = 262_144;
+
+/** Close codes of a client that left on purpose: normal, going away, and none given (RFC 6455, 7.4.1). */
+const GOODBYE_CODES = [1000, 1001, 1005];
+
+export interface ConnectionOptions {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  readonly writer: boolean;
+  /** Whether the client speaks `carapace.tty.v1`; else it gets bytes only. */
+  readonly v1: boolean;
+  /** The absolute offset of the first byte that the client wants. */
+  readonly offset: number;
+}
+
+export class Connection implements SessionClient {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  readonly writer: boolean;
+  readonly #v1: boolean;
+  readonly #socket: WebSocket;
+  readonly #session: Session;
+  /** Absolute offsets: what is to be sent next, what the network has taken, what the client says it has consumed. */
+  #next: number;
+  #flushed: number;
+  #acknowledged: number;
+  /** Bytes sent and not yet taken by the network. */
+  #pending = 0;
+  #alive = true;
+  #inputTold: number;
+  #inputTotal = 0;
+  #telling = false;
+  #finished = false;
+
+  /** Joins the session and sends what the client has missed. */
+  constructor(socket: WebSocket, session: Session, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#session = session;
+    this.id = options.id;
+    this.name = options.name;
+    this.writer = options.writer;
+    this.#v1 = options.v1;
+    this.#next = Math.max(options.offset, session.ring.start);
+    this.#flushed = this.#next;
+    this.#acknowledged = this.#next;
+    socket.on('message', (data, isBinary) => this.#message(data, isBinary));
+    socket.on('pong', () => (this.#alive = true));
+    socket.on('close', (code) => this.#closed(code));
+    // 'close' follows each error.
+    socket.on('error', () => undefined);
+    const accepted = session.join(this);
+    this.#inputTold = accepted;
+    this.#sendReady(this.#next - options.offset, accepted);
+    session.announce();
+    this.#pump();
+  }
+
+  /** A client that may not send cannot acknowledge either: it is judged by what the network has taken meanwhile. */
+  get consumed(): number {
+    return this.#v1 && !this.#socket.isPaused ? this.#acknowledged : Math.max(this.#acknowledged, this.#flushed);
+  }
+
+  /** To be called regularly: ends a connection whose other side has gone without a word. */
+  checkAlive(): void {
+    if (!this.#alive) {
+      this.#socket.terminate();
+      return;
+    }
+    // What a paused client sends is not read, so its silence means nothing.
+    this.#alive = this.#socket.isPaused;
+    this.#socket.ping();
+  }
+
+  outputChanged(): void {
+    this.#pump();
+  }
+
+  inputTaken(total: number): void {
+    this.#inputTotal = total;
+    if (!this.#v1 || this.#telling || total <= this.#inputTold) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      this.#inputTold = this.#inputTotal;
+      this.#send({ type: 'ack', bytes: this.#inputTold });
+    });
+  }
+
+  inputWanted(): void {
+    this.#socket.resume();
+    this.#session.reflow();
+  }
+
+  viewersChanged(count: number, names: readonly string[]): void {
+    this.#send({ type: 'viewers', count, names: [...names] });
+  }
+
+  superseded(): void {
+    this.#close(CLOSE_CODE.superseded, 'The same client has connected again.');
+  }
+
+  #sendReady(skipped: number, inputOffset: number): void {
+    const { id, ring, size } = this.#session;
+    const offset = this.#next;
+    const replayed = ring.end - offset;
+    this.#send({ type: 'ready', session: id, offset, input_offset: inputOffset, ...size, replayed, skipped });
+  }
+
+  /** Control messages are of v1 only. */
+  #send(message: ServerControl, sent?: () => void): void {
+    if (this.#v1 && this.#socket.readyState === this.#socket.OPEN) {
+      this.#socket.send(JSON.stringify(message), (error) => {
+        if (!error) sent?.();
+      });
+    } else sent?.();
+  }
+
+  #pump(): void {
+    const { ring, exit } = this.#session;
+    while (this.#socket.readyState === this.#socket.OPEN) {
+      if (this.#next === ring.end) {
+        if (exit !== undefined && this.#pending === 0) this.#finish();
+        return;
+      }
+      if (this.#pending >= PENDING_BYTES) return;
+      if (this.#next < ring.start) this.#skip();
+      else this.#sendPiece(Math.min(ring.end, this.#next + TERMINAL.frameBytes));
+    }
+  }
+
+  #sendPiece(to: number): void {
+    const piece = this.#session.ring.slice(this.#next, to);
+    this.#next = to;
+    this.#pending += piece.length;
+    this.#socket.send(piece, (error) => {
+      if (error) return;
+      this.#pending -= piece.length;
+      this.#flushed = Math.max(this.#flushed, to);
+      if (!this.#v1 || this.#socket.isPaused) this.#session.reflow();
+      this.#pump();
+    });
+  }
+
+  /** The client was too slow: the ring no longer has what it should get next. */
+  #skip(): void {
+    const skipped = this.#session.ring.start - this.#next;
+    this.#next += skipped;
+    this.#flushed = this.#next;
+    this.#acknowledged = this.#next;
+    this.#sendReady(skipped, this.#inputTold);
+  }
+
+  /** All has been sent, so the end can be told. */
+  #finish(): void {
+    const { exit } = this.#session;
+    if (exit === undefined || this.#finished) return;
+    this.#finished = true;
+    this.#send({ type: 'exit', ...exit }, () => this.#close(CLOSE_CODE.exit, `Ended with exit code ${exit.code}.`));
+  }
+
+  #message(data: RawData, isBinary: boolean): void {
+    this.#alive = true;
+    // Once it is being closed, a newer connection may have the word.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    // The socket's binary type is the default, so a message is one Buffer.
+    if (!Buffer.isBuffer(data)) return;
+    if (isBinary) this.#input(data);
+    else if (this.#v1) this.#control(data.toString());
+    else this.#plainText(data);
+  }
+
+  #control(text: string): void {
+    const control = parseControl(clientControlSchema, text);
+    switch (control?.type) {
+      case 'ack':
+        this.#acknowledged = Math.max(this.#acknowledged, Math.min(control.bytes, this.#next));
+        this.#session.reflow();
+        break;
+      case 'ping':
+        this.#send({ type: 'pong', t: control.t });
+        break;
+      case 'resize':
+        this.#resize(control.cols, control.rows);
+        break;
+      case undefined:
+        // Of a newer version of the protocol: not for this server.
+        break;
+    }
+  }
+
+  #plainText(data: Buffer): void {
+    const control = parseControl(plainControlSchema, data.toString());
+    if (control?.type === 'resize') this.#resize(control.cols, control.rows);
+    else this.#input(control === undefined ? data : Buffer.from(control.data));
+  }
+
+  #resize(cols: number, rows: number): void {
+    if (this.writer) this.#session.resize(cols, rows);
+  }
+
+  #input(bytes: Buffer): void {
+    if (!this.writer || this.#session.input(this, bytes)) return;
+    this.#socket.pause();
+    this.#session.reflow();
+  }
+
+  #close(code: number, reason: string): void {
+    // A paused socket would never see the other side's goodbye.
+    this.#socket.resume();
+    this.#socket.close(code, reason);
+  }
+
+  #closed(code: number): void {
+    if (this.#finished && code === CLOSE_CODE.exit) this.#session.leave(this, 'finished');
+    else this.#session.leave(this, GOODBYE_CODES.includes(code) ? 'left' : 'cut');
+  }
+}
