@@ -1,0 +1,112 @@
+/** What the agent does by itself: it finds its seats again, shows that it can make some, and watches them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { VERSION } from '../lib/version.ts';
+import type { AgentHealth, AgentInfo } from '../protocol/agent.ts';
+import { UnavailableError } from '../protocol/errors.ts';
+import type { SeatRegistry } from './seats/seat-registry.ts';
+import type { VmDriver } from './vmm/driver.ts';
+
+export interface AgentOptions {
+  readonly driver: VmDriver;
+  readonly seats: SeatRegistry;
+  readonly workerId: string;
+  readonly log: Logger;
+}
+
+const HEALTH_INTERVAL_MS = 5_000;
+const PROBE_TIMEOUT_MS = 60_000;
+
+/** Until the next try after a probe has failed: the cause may be mended meanwhile. */
+const PROBE_INTERVAL_MS = 15_000;
+
+/** A reset that a crash interrupted is finished at the start. */
+const ADOPT_TIMEOUT_MS = 60_000;
+
+export class Agent {
+  readonly seats: SeatRegistry;
+  readonly #driver: VmDriver;
+  readonly #workerId: string;
+  readonly #log: Logger;
+  #status: AgentHealth['status'] = 'starting';
+  #isOpen = false;
+  #problem = 'The agent is starting.';
+
+  constructor(options: AgentOptions) {
+    this.seats = options.seats;
+    this.#driver = options.driver;
+    this.#workerId = options.workerId;
+    this.#log = options.log;
+  }
+
+  /** Whether the seats of an earlier agent have been taken over, so that every seat is known. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** @throws UnavailableError with the reason why no seat can be made */
+  requireHealthy(): void {
+    if (this.#status === 'healthy') return;
+    throw new UnavailableError(this.#problem, { retry_after_seconds: 2 });
+  }
+
+  health(): AgentHealth {
+    return {
+      status: this.#status,
+      worker_id: this.#workerId,
+      version: VERSION,
+      runtime: this.#driver.runtime,
+      accelerated: this.#driver.accelerated,
+      vm_count: this.seats.size,
+      capacity: this.seats.capacity,
+      uptime_seconds: Math.floor(process.uptime()),
+    };
+  }
+
+  info(): AgentInfo {
+    return {
+      worker_id: this.#workerId,
+      version: VERSION,
+      runtime: this.#driver.runtime,
+      accelerated: this.#driver.accelerated,
+      versions: { agent: VERSION, ...this.#driver.versions() },
+      images: [],
+      bridge: null,
+      limits: { seats: this.seats.capacity, seat_timeout_ms: this.seats.seatTimeoutMs },
+    };
+  }
+
+  /** Runs until the signal: first the seats of an earlier agent, then the probe, then the watch over the seats. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.seats.adopt(AbortSignal.any([signal, AbortSignal.timeout(ADOPT_TIMEOUT_MS)]));
+      this.#isOpen = true;
+      await Promise.all([this.#probeUntilHealthy(signal), this.#watch(signal)]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #probeUntilHealthy(signal: AbortSignal): Promise<void> {
+    while (this.#status !== 'healthy') {
+      try {
+        await this.#driver.probe(AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]));
+        this.#status = 'healthy';
+        this.#log.info('the probe seat answered: seats can be made');
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#status = 'unhealthy';
+        this.#problem = error instanceof Error ? error.message : 'No seat can be made on this worker.';
+        this.#log.error({ err: error }, 'the probe seat failed');
+        await sleep(PROBE_INTERVAL_MS, undefined, { signal });
+      }
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(HEALTH_INTERVAL_MS, undefined, { signal });
+      await this.seats.checkHealth(signal);
+    }
+  }
+}

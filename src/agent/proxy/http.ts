@@ -1,0 +1,101 @@
+/** Passes plain requests to a seat's file server, one at a time, streaming both ways. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Client, type Dispatcher } from 'undici';
+import { bearerToken } from '../../lib/bearer.ts';
+import { InvalidInputError, UnavailableError } from '../../protocol/errors.ts';
+import type { SeatAddress } from '../vmm/driver.ts';
+import { admit, type Admission, type Gate } from './gate.ts';
+import { answerHeaders, requestHeaders } from './headers.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Longer than any command may run (10 min, see `execRequestSchema`). */
+const HEADERS_TIMEOUT_MS = 660_000;
+
+/** A seat that is silent in the middle of an answer for this long has stopped. */
+const BODY_TIMEOUT_MS = 300_000;
+
+/** A connection of its own for each request: one that is kept could be closed by the seat just as it is used again. */
+function connectTo(address: SeatAddress): Client {
+  const timeouts = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    bodyTimeout: BODY_TIMEOUT_MS,
+  };
+  if ('socketPath' in address) return new Client('http://seat', { ...timeouts, socketPath: address.socketPath });
+  return new Client(`http://${address.host}:${address.port}`, timeouts);
+}
+
+/**
+ * The body of a request, or null where it has none. Behind a stream of its own: a seat that answers before it has read
+ * everything ends that one, and not the client's connection.
+ */
+function bodyOf(request: IncomingMessage): Readable | null {
+  const { headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (!hasBody) return null;
+  const body = new PassThrough();
+  request.on('error', (error) => body.destroy(error));
+  // What the seat does not want is taken and thrown away, so that the client comes to read the answer.
+  body.on('error', () => request.resume());
+  body.on('close', () => request.resume());
+  return request.pipe(body);
+}
+
+/** The signal of a client that goes away before it has its answer. */
+function clientGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+async function ask(
+  admission: Admission,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  const client = connectTo(admission.seat.files);
+  try {
+    const answer = client.request({
+      method: request.method ?? 'GET',
+      path: admission.target.path,
+      headers: requestHeaders(request.rawHeaders, admission.caller).flat(),
+      body: bodyOf(request),
+      signal,
+    });
+    // Closed once this one request has its answer.
+    client.close().catch(() => undefined);
+    return await answer;
+  } catch (cause) {
+    const seatId = admission.target.key.seatId;
+    throw new UnavailableError(`Seat ${seatId} does not answer. Try again, or reset it.`, undefined, { cause });
+  }
+}
+
+/** A route's handler for every request to the proxy that is not to become a WebSocket. */
+export async function proxyRequest(gate: Gate, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { raw } = request;
+  const token = bearerToken(raw.headers.authorization);
+  const admission = await admit(gate, request.originalUrl, raw.headers.origin, token);
+  if (admission.target.service === 'terminal') {
+    throw new InvalidInputError('A terminal is a WebSocket: send the request with Upgrade: websocket.');
+  }
+  const answer = await ask(admission, raw, clientGone(reply.raw));
+  // From here on an error can only be told by cutting the answer off.
+  reply.hijack();
+  try {
+    reply.raw.writeHead(answer.statusCode, { ...answerHeaders(answer.headers), 'x-request-id': request.id });
+    // Whoever goes away first takes the other with it: half an answer must not look like a whole one.
+    await pipeline(answer.body, reply.raw);
+  } catch (error) {
+    request.log.debug({ err: error }, 'an answer was cut off');
+    answer.body.destroy();
+    reply.raw.destroy();
+  }
+  return reply;
+}

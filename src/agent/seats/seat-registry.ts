@@ -1,0 +1,255 @@
+/** The seats of this worker: what state each is in, who may change it when, and how many there may be. */
+import type { Logger } from 'pino';
+import {
+  CarapaceError,
+  ConflictError,
+  NoCapacityError,
+  NotFoundError,
+  TimedOutError,
+  UnavailableError,
+} from '../../protocol/errors.ts';
+import type { Vm, VmStatus } from '../../protocol/agent.ts';
+import { isHealthy } from '../seat-health.ts';
+import type { RunningSeat, SeatKey, SeatLimits, VmDriver } from '../vmm/driver.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+
+export interface SeatRegistryOptions {
+  readonly driver: VmDriver;
+  readonly log: Logger;
+  /** At most this many seats; default what the driver says. */
+  readonly capacity?: number;
+  /** How long making or resetting a seat may take, in milliseconds. */
+  readonly seatTimeoutMs?: number;
+}
+
+/** How long a seat may take to answer for the first time. */
+export const SEAT_TIMEOUT_MS = 30_000;
+
+/** Failed questions in a row after which a seat is unhealthy: one alone may be a busy machine. */
+const TOLERATED_FAILURES = 1;
+
+interface Entry {
+  readonly key: SeatKey;
+  readonly createdAt: string;
+  status: VmStatus;
+  running: RunningSeat | undefined;
+  connections: number;
+  failures: number;
+  removing: boolean;
+  /** Ends what is being done to the seat. */
+  stop: AbortController;
+}
+
+function nameOf(key: SeatKey): string {
+  return `${key.workshopId}/${key.seatId}`;
+}
+
+/** How a log names a seat. */
+function fieldsOf(key: SeatKey): Record<string, unknown> {
+  return { workshop_id: key.workshopId, seat_id: key.seatId };
+}
+
+function vmOf(entry: Entry): Vm {
+  return {
+    workshop_id: entry.key.workshopId,
+    seat_id: entry.key.seatId,
+    ip: entry.running?.ip ?? null,
+    status: entry.status,
+    started_in_ms: entry.running?.startedInMs ?? 0,
+    from_snapshot: entry.running?.fromSnapshot ?? false,
+    created_at: entry.running?.createdAt ?? entry.createdAt,
+    connections: entry.connections,
+  };
+}
+
+export class SeatRegistry {
+  readonly capacity: number;
+  readonly seatTimeoutMs: number;
+  readonly #driver: VmDriver;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Entry>();
+  readonly #queue = new KeyedQueue();
+
+  constructor(options: SeatRegistryOptions) {
+    this.#driver = options.driver;
+    this.#log = options.log;
+    this.capacity = Math.min(options.capacity ?? Infinity, options.driver.capacity);
+    this.seatTimeoutMs = options.seatTimeoutMs ?? SEAT_TIMEOUT_MS;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Every seat, or those of one workshop, by workshop and number. */
+  list(workshopId?: string): Vm[] {
+    return [...this.#entries.values()]
+      .filter((entry) => workshopId === undefined || entry.key.workshopId === workshopId)
+      .sort((a, b) => a.key.workshopId.localeCompare(b.key.workshopId) || a.key.seatId - b.key.seatId)
+      .map(vmOf);
+  }
+
+  /** @throws NotFoundError */
+  get(key: SeatKey): Vm {
+    return vmOf(this.#entry(key));
+  }
+
+  /** The addresses of a seat that is ready. @throws NotFoundError, UnavailableError */
+  ready(key: SeatKey): RunningSeat {
+    const { running, status } = this.#entry(key);
+    if (status === 'ready' && running !== undefined) return running;
+    const details = { retry_after_seconds: 2 };
+    throw new UnavailableError(`Seat ${key.seatId} is ${status}. Try again in a moment.`, details);
+  }
+
+  /** Counts an open terminal until the returned function is called. */
+  countConnection(key: SeatKey): () => void {
+    const entry = this.#entry(key);
+    entry.connections += 1;
+    return () => {
+      entry.connections -= 1;
+    };
+  }
+
+  /** Takes over the seats of an earlier agent; {@link checkHealth} finds out how they are. */
+  async adopt(signal: AbortSignal): Promise<void> {
+    const seats = await this.#driver.adopt(signal);
+    for (const seat of seats) {
+      const entry = this.#add(seat.key);
+      entry.running = seat;
+      entry.status = 'unhealthy';
+    }
+    await this.checkHealth(signal);
+    if (seats.length > 0) this.#log.info({ seats: seats.length }, 'seats of an earlier agent taken over');
+  }
+
+  /**
+   * Makes a seat and returns once its servers answer; on failure there is none.
+   * @throws ConflictError where it exists, NoCapacityError, TimedOutError, or the driver's error
+   */
+  async create(key: SeatKey, limits: SeatLimits): Promise<Vm> {
+    if (this.#entries.has(nameOf(key))) {
+      throw new ConflictError(`Seat ${key.seatId} of workshop ${key.workshopId} exists already on this worker.`);
+    }
+    if (this.size >= this.capacity) {
+      throw new NoCapacityError(`This worker is full: it holds ${this.capacity} seats. Delete a workshop first.`);
+    }
+    const entry = this.#add(key);
+    try {
+      await this.#change(entry, 'booting', (signal) => this.#driver.create(key, limits, signal));
+    } catch (error) {
+      this.#remove(entry);
+      throw error;
+    }
+    return vmOf(entry);
+  }
+
+  /** Brings a seat back as new. @throws NotFoundError, or the cause; the seat is unhealthy then */
+  async reset(key: SeatKey): Promise<Vm> {
+    const entry = this.#entry(key);
+    await this.#change(entry, 'resetting', (signal) => this.#driver.reset(key, signal));
+    return vmOf(entry);
+  }
+
+  /** Ends a seat, also while it is being made; the same again changes nothing. @throws the driver's error */
+  async remove(key: SeatKey, options: { readonly keepFiles: boolean }): Promise<void> {
+    this.#entries.get(nameOf(key))?.stop.abort(new ConflictError('The seat is being deleted.'));
+    await this.#queue.run(nameOf(key), async () => {
+      const entry = this.#entries.get(nameOf(key));
+      if (entry !== undefined) Object.assign(entry, { status: 'unhealthy', removing: true });
+      try {
+        await this.#driver.destroy(key, options, AbortSignal.timeout(this.seatTimeoutMs));
+      } catch (error) {
+        if (entry !== undefined) Object.assign(entry, { removing: false, stop: new AbortController() });
+        throw error;
+      }
+      if (entry !== undefined) this.#remove(entry);
+    });
+    this.#log.info({ ...fieldsOf(key), keep_files: options.keepFiles }, 'seat removed');
+  }
+
+  /** Asks each seat that should be ready whether it is. */
+  async checkHealth(signal: AbortSignal): Promise<void> {
+    const settled = [...this.#entries.values()].filter(
+      (entry) => (entry.status === 'ready' || entry.status === 'unhealthy') && !entry.removing,
+    );
+    await Promise.all(settled.map((entry) => this.#checkSeat(entry, signal)));
+  }
+
+  /** Ends what is being made, so that nothing half-made stays behind; seats that are made live on. */
+  async close(): Promise<void> {
+    const changing = [...this.#entries.values()].filter((entry) => ['booting', 'resetting'].includes(entry.status));
+    for (const entry of changing) entry.stop.abort(new UnavailableError('The agent is being ended.'));
+    await Promise.all(changing.map((entry) => this.#queue.run(nameOf(entry.key), () => Promise.resolve())));
+  }
+
+  #entry(key: SeatKey): Entry {
+    const entry = this.#entries.get(nameOf(key));
+    if (entry !== undefined) return entry;
+    throw new NotFoundError(`There is no seat ${key.seatId} of workshop ${key.workshopId} on this worker.`);
+  }
+
+  #add(key: SeatKey): Entry {
+    const entry: Entry = {
+      key,
+      createdAt: new Date().toISOString(),
+      status: 'booting',
+      running: undefined,
+      connections: 0,
+      failures: 0,
+      removing: false,
+      stop: new AbortController(),
+    };
+    this.#entries.set(nameOf(key), entry);
+    return entry;
+  }
+
+  #remove(entry: Entry): void {
+    if (this.#entries.get(nameOf(entry.key)) === entry) this.#entries.delete(nameOf(entry.key));
+  }
+
+  /** Does something to a seat that ends with it running, within the time for that and until it is stopped. */
+  async #change(entry: Entry, status: VmStatus, task: (signal: AbortSignal) => Promise<RunningSeat>): Promise<void> {
+    const { key } = entry;
+    await this.#queue.run(nameOf(key), async () => {
+      // A deletion may have come first.
+      if (this.#entry(key) !== entry) throw new NotFoundError(`Seat ${key.seatId} has been deleted.`);
+      const timeout = AbortSignal.timeout(this.seatTimeoutMs);
+      const signal = AbortSignal.any([entry.stop.signal, timeout]);
+      entry.status = status;
+      try {
+        entry.running = await task(signal);
+        entry.status = 'ready';
+        entry.failures = 0;
+        this.#log.info({ ...fieldsOf(key), milliseconds: entry.running.startedInMs }, `seat ready after ${status}`);
+      } catch (error) {
+        entry.status = 'unhealthy';
+        this.#log.warn({ ...fieldsOf(key), err: error }, `seat failed while ${status}`);
+        throw this.#told(error, key, signal, timeout);
+      }
+    });
+  }
+
+  /** The error for a person: an abort is told by its reason, the time limit by its length. */
+  #told(error: unknown, key: SeatKey, signal: AbortSignal, timeout: AbortSignal): unknown {
+    if (error instanceof CarapaceError) return error;
+    if (signal.aborted && signal.reason === timeout.reason) {
+      const seconds = this.seatTimeoutMs / 1000;
+      const options = { cause: error };
+      return new TimedOutError(`Seat ${key.seatId} did not answer within ${seconds} s.`, undefined, options);
+    }
+    return signal.aborted ? signal.reason : error;
+  }
+
+  async #checkSeat(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { running, status } = entry;
+    const isRunning = this.#driver.isRunning(entry.key);
+    const healthy = isRunning && running !== undefined && (await isHealthy(running, signal));
+    // The seat may have been changed meanwhile.
+    if (signal.aborted || entry.running !== running || entry.status !== status || entry.removing) return;
+    entry.failures = healthy ? 0 : entry.failures + 1;
+    if (healthy) entry.status = 'ready';
+    else if (!isRunning || entry.failures > TOLERATED_FAILURES) entry.status = 'unhealthy';
+    if (entry.status !== status) this.#log.warn({ ...fieldsOf(entry.key), status: entry.status }, 'seat changed');
+  }
+}
