@@ -1,0 +1,68 @@
+/** The streams of events. */
+import type { FastifyReply } from 'fastify';
+import type { HttpService } from '../../lib/http-service.ts';
+import * as z from 'zod';
+import type { NumberedEvent } from '../../protocol/event.ts';
+import { idSchema } from '../../protocol/names.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { EventFilter } from '../store/events.ts';
+import { callerOf, type Authority } from './callers.ts';
+import { streamEvents, type EventStreamOptions } from './event-stream.ts';
+import { entrance, parseLastEventId } from './snapshot.ts';
+
+const paramsSchema = z.object({ id: idSchema });
+
+type Streaming = Pick<EventStreamOptions, 'read' | 'listen' | 'signal' | 'heartbeatMs' | 'slowReaderMs'>;
+
+/** `GET /api/events`: everything for the teacher, their own workshop for a learner. */
+export function addEventStream(service: HttpService, controlPlane: ControlPlane, authority: Authority): void {
+  const { store, records } = controlPlane;
+  service.get('/api/events', async (request, reply) => {
+    const caller = await callerOf(request, authority);
+    const lastEventId = parseLastEventId(request.headers['last-event-id']);
+    const workshopId = caller.role === 'learner' ? caller.learner.workshop_id : undefined;
+    const filter = workshopId === undefined ? {} : { workshopId };
+    const { first, after } = entrance(store, records, lastEventId, workshopId);
+    const isLast = ({ event }: NumberedEvent): boolean =>
+      workshopId !== undefined && event.resource !== undefined && 'deleted' in event.resource;
+    await stream(reply, { ...streaming(controlPlane, filter), first, after, isLast });
+  });
+}
+
+/** `GET /api/operations/:id/events`: one operation's events from its start to its end. */
+export function addOperationStream(service: HttpService, controlPlane: ControlPlane): void {
+  const { journal } = controlPlane;
+  service.get('/api/operations/:id/events', { schema: { params: paramsSchema } }, async (request, reply) => {
+    const { id } = journal.find(request.params.id);
+    const after = parseLastEventId(request.headers['last-event-id']) ?? 0;
+    const isLast = ({ event }: NumberedEvent): boolean => event.type === 'complete' || event.type === 'error';
+    const source = streaming(controlPlane, { operationId: id });
+    const hasEnded = (): boolean => journal.find(id).status !== 'running';
+    // Where its last event is not kept any more, or was seen before, the stream ends at once.
+    const read: Streaming['read'] = (place, limit) => {
+      const ended = hasEnded();
+      const events = controlPlane.store.events.after(place, limit, { operationId: id });
+      return ended && events.length === 0 ? undefined : events;
+    };
+    await stream(reply, { ...source, read, after, isLast });
+  });
+}
+
+function streaming(controlPlane: ControlPlane, filter: EventFilter): Streaming {
+  const { store, events, timing, closing } = controlPlane;
+  return {
+    read: (after, limit) =>
+      store.events.bounds().oldest > after + 1 ? undefined : store.events.after(after, limit, filter),
+    listen: (listener) => events.listen(listener),
+    signal: closing,
+    heartbeatMs: timing.heartbeatMs,
+    slowReaderMs: timing.slowReaderMs,
+  };
+}
+
+async function stream(reply: FastifyReply, options: EventStreamOptions): Promise<void> {
+  const requestId = reply.getHeader('x-request-id');
+  reply.hijack();
+  if (typeof requestId === 'string') reply.raw.setHeader('x-request-id', requestId);
+  await streamEvents(reply.raw, options);
+}

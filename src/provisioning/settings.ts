@@ -1,0 +1,62 @@
+/** What a control plane is started with, and the bounds of time it keeps. */
+import * as z from 'zod';
+import { InvalidInputError } from '../protocol/errors.ts';
+
+const millisecondsSchema = z.int().min(1).max(86_400_000);
+
+/** Time limits and intervals, all in milliseconds; the defaults are those of the interfaces' description. */
+export const timingSchema = z.strictObject({
+  /** From starting an agent to its first healthy answer. */
+  agentHealthMs: millisecondsSchema.default(120_000),
+  /** One seat, from asking for it to its servers' first answer. */
+  seatMs: millisecondsSchema.default(30_000),
+  /** Whole operations. */
+  createMs: millisecondsSchema.default(210_000),
+  startMs: millisecondsSchema.default(210_000),
+  stopMs: millisecondsSchema.default(180_000),
+  deleteMs: millisecondsSchema.default(180_000),
+  repairMs: millisecondsSchema.default(180_000),
+  resetMs: millisecondsSchema.default(60_000),
+  /** From asking an agent to end to ending it by force. */
+  agentEndMs: millisecondsSchema.default(5_000),
+  /** How often the store is compared with what the agent tells. */
+  monitorMs: millisecondsSchema.default(5_000),
+  /** How long a seat stays unhealthy before it is started again over its files. */
+  unhealthySeatMs: millisecondsSchema.default(30_000),
+  /** Silence after which a comment is sent on a stream of events. */
+  heartbeatMs: millisecondsSchema.default(15_000),
+  /** How long a reader of events may take nothing before it is cut off. */
+  slowReaderMs: millisecondsSchema.default(30_000),
+});
+export type Timing = z.infer<typeof timingSchema>;
+
+/** The environment variable that changes some of {@link timingSchema}, as JSON. */
+export const TIMING_VARIABLE = 'CARAPACE_TIMING';
+
+/**
+ * The time limits: `chosen` over those of the environment over the defaults.
+ * @throws InvalidInputError where the variable is malformed
+ */
+export function readTiming(environment: NodeJS.ProcessEnv, chosen: Partial<Timing> = {}): Timing {
+  let fromEnvironment: unknown;
+  try {
+    fromEnvironment = JSON.parse(environment[TIMING_VARIABLE] ?? '{}');
+  } catch (error) {
+    throw new InvalidInputError(`${TIMING_VARIABLE} is not JSON.`, undefined, { cause: error });
+  }
+  const result = timingSchema.safeParse(fromEnvironment);
+  if (!result.success) throw new InvalidInputError(`${TIMING_VARIABLE} is not valid: ${z.prettifyError(result.error)}`);
+  return timingSchema.parse({ ...result.data, ...chosen });
+}
+
+export interface ServeOptions {
+  /** Holds everything the control plane remembers; made with mode 0700. */
+  readonly stateFolder: string;
+  /** A loopback address; default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** Holds agent.cjs and workspace.cjs. */
+  readonly programFolder: string;
+  readonly timing?: Partial<Timing>;
+}

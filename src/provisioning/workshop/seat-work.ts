@@ -1,0 +1,184 @@
+/** Making, ending and resetting the seats of a workshop on their worker; all of it bears repeating. */
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentClient } from '../../client/agent.ts';
+import type { Vm } from '../../protocol/agent.ts';
+import { ConflictError, infoFromError, NotFoundError } from '../../protocol/errors.ts';
+import { inParallel, within } from '../operations/abort.ts';
+import type { OperationContext } from '../operations/handler.ts';
+import type { Timing } from '../settings.ts';
+import type { SeatRow } from '../store/seats.ts';
+import type { Store } from '../store/store.ts';
+import { LOCAL_WORKER, type HeldAgent, type LocalWorker } from '../workers/local/local-worker.ts';
+import { placeSeats } from './placement.ts';
+import type { Records } from './records.ts';
+
+/** Starting a seat is a process's work: a few more than there are processors keep them busy. */
+const SEATS_AT_ONCE = Math.min(16, availableParallelism() * 2);
+const POLL_MS = 100;
+
+export interface SeatWorkOptions {
+  readonly store: Store;
+  readonly records: Records;
+  readonly worker: LocalWorker;
+  readonly timing: Timing;
+}
+
+export class SeatWork {
+  readonly #store: Store;
+  readonly #records: Records;
+  readonly #worker: LocalWorker;
+  readonly #timing: Timing;
+
+  constructor(options: SeatWorkOptions) {
+    this.#store = options.store;
+    this.#records = options.records;
+    this.#worker = options.worker;
+    this.#timing = options.timing;
+  }
+
+  /** Makes every seat of the workshop that is not ready, over its files where there are some. */
+  async makeAll(context: OperationContext, workshopId: string): Promise<void> {
+    await this.#worker.hold(context, 'make', async (agent) => {
+      await context.step('place', () => this.#place(context, agent, workshopId));
+      const wanted = this.#store.seats.of(workshopId).filter(({ status }) => status !== 'ready');
+      if (wanted.length > 0) context.progress('seats', `Making ${countSeats(wanted.length)}.`);
+      await inParallel(wanted, SEATS_AT_ONCE, (row) => this.#make(context, agent, row));
+    });
+  }
+
+  /** Ends every seat of the workshop, and removes its files unless they are kept. */
+  async endAll(context: OperationContext, workshopId: string, options: { readonly keepFiles: boolean }): Promise<void> {
+    const isThere = ({ worker, has_files }: SeatRow): boolean => worker !== null || (has_files && !options.keepFiles);
+    const wanted = this.#store.seats.of(workshopId).filter(isThere);
+    if (wanted.length === 0) return;
+    context.progress('seats', `${options.keepFiles ? 'Stopping' : 'Removing'} ${countSeats(wanted.length)}.`);
+    await this.#worker.hold(context, 'remove', (agent) =>
+      inParallel(wanted, SEATS_AT_ONCE, (row) => this.#end(context, agent, row, options.keepFiles)),
+    );
+  }
+
+  /** Brings one seat back as new. */
+  async reset(context: OperationContext, workshopId: string, seat: number): Promise<void> {
+    const late = `Seat ${seat} was not ready within ${this.#timing.resetMs / 1000} s.`;
+    await this.#worker.hold(context, 'make', async (agent) => {
+      await context.step('seat.reset', async () => {
+        this.#records.changeSeat(workshopId, seat, { worker: LOCAL_WORKER, has_files: true });
+        const vm = await within(this.#timing.resetMs, late, context.signal, (signal) =>
+          agent.call((client) => resetOrMake(client, workshopId, seat, context.operation.started_at, signal)),
+        );
+        this.#records.changeSeat(workshopId, seat, { status: 'ready', error: null, ip: vm.ip, connected: false });
+      });
+    });
+  }
+
+  /** Ends the worker where no seat is left on it. */
+  async endWorker(context: OperationContext): Promise<void> {
+    await this.#worker.endIfUnused(context);
+  }
+
+  /** Gives every seat without a worker its place: from then on whoever reads the store looks for it there. */
+  async #place(context: OperationContext, agent: HeldAgent, workshopId: string): Promise<void> {
+    const { capacity, runtime } = await agent.call((client) => client.health(context.signal));
+    this.#store.transaction(() => {
+      const homeless = this.#store.seats.of(workshopId).filter(({ worker }) => worker === null);
+      const free = capacity - this.#store.seats.onWorker(LOCAL_WORKER).length;
+      const places = placeSeats(
+        homeless.map(({ seat }) => seat),
+        [{ worker: LOCAL_WORKER, free }],
+      );
+      this.#records.changeWorkshop(workshopId, { runtime });
+      for (const [seat, worker] of places) {
+        this.#records.changeSeat(workshopId, seat, { worker, status: 'pending', error: null });
+      }
+    });
+  }
+
+  async #make(context: OperationContext, agent: HeldAgent, row: SeatRow): Promise<void> {
+    const { workshop_id, seat } = row;
+    const late = `Seat ${seat} was not ready within ${this.#timing.seatMs / 1000} s.`;
+    await context.step('seat.intent', () =>
+      this.#records.changeSeat(workshop_id, seat, { status: 'booting', has_files: true, error: null }),
+    );
+    try {
+      const vm = await context.step('seat.create', () =>
+        within(this.#timing.seatMs, late, context.signal, (signal) =>
+          agent.call((client) => findOrMake(client, workshop_id, seat, signal)),
+        ),
+      );
+      this.#records.changeSeat(workshop_id, seat, { status: 'ready', ip: vm.ip, connected: vm.connections > 0 });
+      context.progress('seats', `Seat ${seat} is ready.`);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const { code, message } = infoFromError(error);
+      const told = { code, message: `Seat ${seat} could not be made: ${message}` };
+      this.#records.changeSeat(workshop_id, seat, { status: 'unhealthy', error: told });
+      throw error;
+    }
+  }
+
+  async #end(context: OperationContext, agent: HeldAgent, row: SeatRow, keepFiles: boolean): Promise<void> {
+    const { workshop_id, seat } = row;
+    await context.step(keepFiles ? 'seat.stop' : 'seat.delete', () =>
+      agent.call((client, signal) => client.deleteVm(workshop_id, seat, { keepFiles, signal })),
+    );
+    this.#records.changeSeat(workshop_id, seat, {
+      status: keepFiles ? 'stopped' : 'pending',
+      has_files: keepFiles,
+      worker: null,
+      ip: null,
+      connected: false,
+      error: null,
+    });
+  }
+}
+
+export function countSeats(count: number): string {
+  return count === 1 ? '1 seat' : `${count} seats`;
+}
+
+/** The seat as the agent has it already, or a new one; one that is unhealthy is started again over its files. */
+async function findOrMake(client: AgentClient, workshopId: string, seat: number, signal: AbortSignal): Promise<Vm> {
+  for (;;) {
+    try {
+      return await client.createVm({ workshop_id: workshopId, seat_id: seat }, signal);
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+    }
+    const vm = await seen(client, workshopId, seat, signal);
+    if (vm?.status === 'ready') return vm;
+    if (vm?.status === 'unhealthy') await client.deleteVm(workshopId, seat, { keepFiles: true, signal });
+    else await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Resets the seat unless that was done since `since`; a seat that the agent has lost is made, without its files. */
+async function resetOrMake(
+  client: AgentClient,
+  workshopId: string,
+  seat: number,
+  since: string,
+  signal: AbortSignal,
+): Promise<Vm> {
+  const vm = await seen(client, workshopId, seat, signal);
+  if (vm === undefined) {
+    await client.deleteVm(workshopId, seat, { signal });
+    return findOrMake(client, workshopId, seat, signal);
+  }
+  if (vm.status === 'ready' && vm.created_at > since) return vm;
+  return client.resetVm(workshopId, seat, signal);
+}
+
+async function seen(
+  client: AgentClient,
+  workshopId: string,
+  seat: number,
+  signal: AbortSignal,
+): Promise<Vm | undefined> {
+  try {
+    return await client.getVm(workshopId, seat, signal);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}

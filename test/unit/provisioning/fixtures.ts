@@ -1,0 +1,113 @@
+/** A store in a folder of its own, and what tests put into it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import { createLog } from '../../../src/lib/log.ts';
+import type { CarapaceEvent } from '../../../src/protocol/event.ts';
+import { newCode, newId } from '../../../src/protocol/names.ts';
+import { EventLog } from '../../../src/provisioning/event-log.ts';
+import { readTiming, type Timing } from '../../../src/provisioning/settings.ts';
+import type { SeatRow } from '../../../src/provisioning/store/seats.ts';
+import { Store } from '../../../src/provisioning/store/store.ts';
+import type { WorkshopRow } from '../../../src/provisioning/store/workshops.ts';
+import { LOCAL_WORKER, LocalWorker } from '../../../src/provisioning/workers/local/local-worker.ts';
+import { Records } from '../../../src/provisioning/workshop/records.ts';
+
+export const SILENT: FastifyBaseLogger = createLog('test', 'silent');
+
+export interface TestStore {
+  readonly folder: string;
+  readonly path: string;
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly records: Records;
+  /** Every event so far. */
+  told(): CarapaceEvent[];
+  dispose(): void;
+}
+
+export function openStore(): TestStore {
+  const folder = mkdtempSync(join(tmpdir(), 'carapace-store-'));
+  const path = join(folder, 'store.db');
+  const store = Store.open(path);
+  const events = new EventLog(store);
+  return {
+    folder,
+    path,
+    store,
+    events,
+    records: new Records(store, events),
+    told: () => store.events.after(0, 10_000).map(({ event }) => event),
+    dispose: () => {
+      store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export const TIMING: Timing = readTiming({});
+
+/** A local worker whose agent cannot be started: for what needs none. */
+export function workerOf({ store, records, folder }: TestStore, timing = TIMING): LocalWorker {
+  const place = {
+    program: join(folder, 'no-agent.cjs'),
+    stateFolder: join(folder, 'worker'),
+    socketFolder: join(folder, 'run'),
+    logFile: join(folder, 'agent.log'),
+    logFolder: folder,
+  };
+  return new LocalWorker({ store, records, place, timing, log: SILENT });
+}
+
+export function workshopRow(change: Partial<WorkshopRow> = {}): WorkshopRow {
+  const now = new Date().toISOString();
+  return {
+    id: newId('ws'),
+    name: 'Intro',
+    code: newCode(),
+    seats: 3,
+    status: 'running',
+    runtime: 'process',
+    provider: 'local',
+    created_at: now,
+    expires_in_minutes: 60,
+    expires_at: now,
+    error: null,
+    ...change,
+  };
+}
+
+export function seatRow(workshop: WorkshopRow, seat: number, change: Partial<SeatRow> = {}): SeatRow {
+  return {
+    workshop_id: workshop.id,
+    seat,
+    status: 'ready',
+    worker: LOCAL_WORKER,
+    ip: null,
+    connected: false,
+    has_files: true,
+    updated_at: workshop.created_at,
+    error: null,
+    ...change,
+  };
+}
+
+/** Puts a workshop with all its seats, and the worker under them, into the store. */
+export function addWorkshop(
+  { store, records }: TestStore,
+  change: Partial<WorkshopRow> = {},
+  seats: Partial<SeatRow> = {},
+): WorkshopRow {
+  const row = workshopRow(change);
+  if (store.workers.find(LOCAL_WORKER) === undefined) {
+    const runtime = 'process';
+    const reached = { status: 'healthy', endpoint: 'http://127.0.0.1:1', runtime, certificate: null } as const;
+    store.workers.insert({ name: LOCAL_WORKER, provider: 'local', ...reached, created_at: row.created_at });
+  }
+  records.addWorkshop(
+    row,
+    Array.from({ length: row.seats }, (_, index) => seatRow(row, index + 1, seats)),
+  );
+  return row;
+}
