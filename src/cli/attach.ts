@@ -1,0 +1,187 @@
+/** Connects this terminal, or two pipes, to a terminal in a seat. */
+import { SeatTerminal, type SeatTerminalOptions, type TerminalState } from '../client/terminal/seat-terminal.ts';
+import { TERMINAL } from '../protocol/terminal.ts';
+import { DetachFilter } from './detach-filter.ts';
+import { EXIT } from './failures.ts';
+import type { CliIo, Input } from './io.ts';
+
+export interface AttachOptions extends Pick<SeatTerminalOptions, 'getAccess' | 'workshopId' | 'seat'> {
+  readonly view: boolean;
+  readonly session?: string;
+  /** The command that comes back to a session. */
+  comeBack(session: string): string;
+}
+
+/** End of transmission, what Ctrl-D types: how a program in a terminal learns that its input has ended. */
+const END_OF_INPUT = '\u0004';
+const CTRL_C = 0x03;
+/** The largest number of columns or rows that the protocol knows. */
+const MAX_DIMENSION = 1000;
+/** Piped input is read no further while so much of it waits. */
+const INPUT_WAITS_BYTES = 1024 * 1024;
+
+/** Runs until the shell ends or the user detaches, and answers the exit code. @throws CarapaceError */
+export function attach(io: CliIo, options: AttachOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    new Attachment(io, options, resolve, reject);
+  });
+}
+
+class Attachment {
+  readonly #io: CliIo;
+  readonly #options: AttachOptions;
+  readonly #resolve: (code: number) => void;
+  readonly #terminal: SeatTerminal;
+  readonly #detach = new DetachFilter();
+  readonly #restore: () => void;
+
+  constructor(io: CliIo, options: AttachOptions, resolve: (code: number) => void, reject: (error: Error) => void) {
+    this.#io = io;
+    this.#options = options;
+    this.#resolve = resolve;
+    const { workshopId, seat, session, view } = options;
+    this.#terminal = new SeatTerminal(
+      {
+        getAccess: (signal) => options.getAccess(signal),
+        workshopId,
+        seat,
+        ...this.#size(),
+        mode: view ? 'view' : 'write',
+        ...(session !== undefined && { session }),
+      },
+      {
+        onData: (bytes) => this.#show(bytes),
+        onState: (state) => this.#tellState(state),
+        onSkipped: (bytes) => this.#tell(`${bytes} bytes of output were lost while nobody was connected`),
+        onExit: ({ code }) => this.#end(() => resolve(code)),
+        onFailed: (error) => this.#end(() => reject(error)),
+        onInputTaken: (waiting) => {
+          if (waiting < INPUT_WAITS_BYTES) io.stdin.resume();
+        },
+      },
+    );
+    this.#restore = makeRaw(io.stdin);
+    this.#listen();
+  }
+
+  #size(): { cols: number; rows: number } {
+    const { columns, rows } = this.#io.stdout;
+    return { cols: usable(columns) ?? TERMINAL.defaultColumns, rows: usable(rows) ?? TERMINAL.defaultRows };
+  }
+
+  readonly #onResize = (): void => {
+    const { cols, rows } = this.#size();
+    this.#terminal.resize(cols, rows);
+  };
+
+  readonly #onTyped = (typed: Buffer): void => {
+    if (!this.#io.stdin.isTTY) {
+      this.#type(typed);
+      return;
+    }
+    if (this.#options.view && typed.includes(CTRL_C)) {
+      this.#leave();
+      return;
+    }
+    const { forward, detach } = this.#detach.push(typed);
+    this.#type(forward);
+    if (detach) this.#leave();
+  };
+
+  readonly #onInputEnd = (): void => {
+    if (this.#io.stdin.isTTY) this.#leave();
+    else this.#type(Buffer.from(END_OF_INPUT));
+  };
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    this.#end(() => {
+      this.#tellHowToComeBack();
+      this.#resolve(signal === 'SIGINT' ? EXIT.interrupted : EXIT.failed);
+    });
+  };
+
+  #listen(): void {
+    const { stdin, stdout } = this.#io;
+    stdout.on('resize', this.#onResize);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal);
+    // A view of a pipe takes nothing from it.
+    if (this.#options.view && !stdin.isTTY) return;
+    stdin.on('data', this.#onTyped);
+    stdin.on('end', this.#onInputEnd);
+  }
+
+  #type(bytes: Uint8Array): void {
+    if (this.#options.view || bytes.length === 0) return;
+    try {
+      this.#terminal.write(bytes);
+    } catch (error) {
+      this.#tell(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.#terminal.inputWaiting >= INPUT_WAITS_BYTES) this.#io.stdin.pause();
+  }
+
+  #show(bytes: Uint8Array): void {
+    const { stdout } = this.#io;
+    if (stdout.write(bytes)) return;
+    this.#terminal.pause();
+    stdout.once('drain', () => this.#terminal.resume());
+  }
+
+  #tellState(state: TerminalState): void {
+    if (state === 'reconnecting') this.#tell('the connection was lost; reconnecting…');
+    if (state === 'connected' && this.#wasLost) this.#tell('connected again');
+    this.#wasLost = state === 'reconnecting';
+  }
+  #wasLost = false;
+
+  /** A terminal in raw mode needs its carriage returns. */
+  #tell(message: string): void {
+    const end = this.#io.stdin.isTTY ? '\r\n' : '\n';
+    this.#io.stderr.write(`${end === '\r\n' ? end : ''}[carapace: ${message}]${end}`);
+  }
+
+  #leave(): void {
+    this.#end(() => {
+      this.#tellHowToComeBack();
+      this.#resolve(EXIT.done);
+    });
+  }
+
+  #tellHowToComeBack(): void {
+    const { session } = this.#terminal;
+    if (session === undefined || this.#options.view) return;
+    this.#io.stderr.write(
+      `\nDetached. The shell lives on for ten minutes. To come back:\n  ${this.#options.comeBack(session)}\n`,
+    );
+  }
+
+  #end(then: () => void): void {
+    const { stdin, stdout } = this.#io;
+    stdin.off('data', this.#onTyped);
+    stdin.off('end', this.#onInputEnd);
+    stdin.pause();
+    stdout.off('resize', this.#onResize);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
+    this.#terminal.dispose();
+    this.#restore();
+    then();
+  }
+}
+
+/** A terminal may not know its size, or say 0. */
+function usable(dimension: number | undefined): number | undefined {
+  return dimension === undefined || dimension < 1 ? undefined : Math.min(dimension, MAX_DIMENSION);
+}
+
+/** Puts a terminal into raw mode; answers what restores it, which also happens when the process ends in any other way. */
+function makeRaw(stdin: Input): () => void {
+  if (!stdin.isTTY || stdin.setRawMode === undefined) return () => undefined;
+  stdin.setRawMode(true);
+  const restore = (): void => {
+    process.off('exit', restore);
+    stdin.setRawMode?.(false);
+  };
+  process.on('exit', restore);
+  return restore;
+}

@@ -1,0 +1,113 @@
+/** `carapace join`: take a seat and open its terminal. */
+import { join as joinPath } from 'node:path';
+import type { Command } from 'commander';
+import type { Connection } from '../client/connection.ts';
+import { ControlPlaneClient } from '../client/control-plane.ts';
+import { ensureControlPlane } from '../client/daemon.ts';
+import { stateFolder } from '../lib/state-folder.ts';
+import { joinRequestSchema, type Joined } from '../protocol/access.ts';
+import { CarapaceError, UnavailableError } from '../protocol/errors.ts';
+import { randomText } from '../protocol/names.ts';
+import { parseRequest } from './arguments.ts';
+import { attach } from './attach.ts';
+import { DETACH_KEYS } from './detach-filter.ts';
+import { interruptible } from './interrupt.ts';
+import { writeLine, type CliIo } from './io.ts';
+import { parseJoinLink } from './join-link.ts';
+import { JoinedSeats } from './joined-seats.ts';
+import { namedServer, withCommonOptions, type CommonOptions } from './session.ts';
+
+/** 31 to the power of 26: nobody guesses it. */
+const REJOIN_CODE_LENGTH = 26;
+
+interface JoinOptions extends CommonOptions {
+  readonly name?: string;
+  readonly session?: string;
+}
+
+export function addJoinCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('join')
+    .description(
+      `take a seat in a workshop and open a shell in it; joining again leads to the same seat. ${DETACH_KEYS} leaves.`,
+    )
+    .argument('<link>', 'such as https://SERVER/join#ABCD-2345, or the code alone')
+    .option('--name <name>', 'what the teacher sees you as')
+    .option('--session <id>', 'come back to a shell that was left');
+  withCommonOptions(command).action(async (link: string, options: JoinOptions) => {
+    const { server, code } = parseJoinLink(link);
+    parseRequest(joinRequestSchema, requestOf(code, options.name, undefined));
+    const connection = await interruptible((signal) => connectionFor(io, server, options, signal));
+    const seat = new Joining(new ControlPlaneClient(connection), connection.url, code, options.name, io);
+    const joined = await interruptible((signal) => seat.join(signal));
+    if (options.json) {
+      await writeLine(io.stdout, JSON.stringify(joined));
+      return;
+    }
+    io.outcome.code = await enter(io, seat, joined, link, options);
+  });
+}
+
+function requestOf(code: string, name: string | undefined, rejoinCode: string | undefined) {
+  return { code, ...(name !== undefined && { name }), ...(rejoinCode !== undefined && { rejoin_code: rejoinCode }) };
+}
+
+/** The server of the link, else the one that was named, else this machine's own. Joining needs no token. */
+async function connectionFor(
+  io: CliIo,
+  server: string | undefined,
+  options: JoinOptions,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const url = server ?? options.server;
+  if (url !== undefined) return { ...namedServer(io, url), token: '' };
+  const program = joinPath(io.programFolder, 'cli.cjs');
+  return ensureControlPlane({ stateFolder: stateFolder(io.environment), program, signal });
+}
+
+class Joining {
+  readonly #client: ControlPlaneClient;
+  readonly #server: string;
+  readonly #code: string;
+  readonly #name: string | undefined;
+  readonly #seats: JoinedSeats;
+
+  constructor(client: ControlPlaneClient, server: string, code: string, name: string | undefined, io: CliIo) {
+    this.#client = client;
+    this.#server = server;
+    this.#code = code;
+    this.#name = name;
+    this.#seats = new JoinedSeats(stateFolder(io.environment));
+  }
+
+  /** Joins, or joins again. The code to come back with is kept before it is used: a lost answer costs no seat. */
+  async join(signal: AbortSignal): Promise<Joined> {
+    const kept = await this.#seats.rejoinCode(this.#server, this.#code);
+    const rejoinCode = kept ?? randomText(REJOIN_CODE_LENGTH);
+    if (kept === undefined) await this.#seats.remember(this.#server, this.#code, rejoinCode);
+    try {
+      return await this.#client.join(requestOf(this.#code, this.#name, rejoinCode), signal);
+    } catch (error) {
+      const refused = error instanceof CarapaceError && !(error instanceof UnavailableError);
+      if (kept === undefined && refused) await this.#seats.forget(this.#server, this.#code);
+      throw error;
+    }
+  }
+}
+
+async function enter(io: CliIo, seat: Joining, joined: Joined, link: string, options: JoinOptions): Promise<number> {
+  let first: Joined | undefined = joined;
+  const server = options.server === undefined ? '' : ` --server ${options.server}`;
+  return attach(io, {
+    getAccess: async (signal) => {
+      const access = first ?? (await seat.join(signal));
+      first = undefined;
+      return access;
+    },
+    workshopId: joined.workshop_id,
+    seat: joined.seat,
+    view: false,
+    ...(options.session !== undefined && { session: options.session }),
+    comeBack: (session) => `carapace join '${link}' --session ${session}${server}`,
+  });
+}

@@ -1,0 +1,63 @@
+/** Waiting for an operation, with its phases on standard error. */
+import type { Command } from 'commander';
+import type { ControlPlaneClient } from '../client/control-plane.ts';
+import { waitForOperation } from '../client/wait.ts';
+import { InternalError, errorFromInfo } from '../protocol/errors.ts';
+import type { CarapaceEvent } from '../protocol/event.ts';
+import type { Operation } from '../protocol/operation.ts';
+import { Interrupted } from './failures.ts';
+import type { CliIo } from './io.ts';
+import type { CommonOptions } from './session.ts';
+
+export interface WaitOptions extends CommonOptions {
+  readonly wait?: boolean;
+}
+
+export function withWaitOption(command: Command): Command {
+  return command
+    .option('--wait', 'show progress until the operation has ended (default on a terminal)')
+    .option('--no-wait', 'return as soon as the operation has begun');
+}
+
+export function wantsToWait(io: CliIo, options: WaitOptions): boolean {
+  return options.wait ?? io.stdout.isTTY === true;
+}
+
+/**
+ * Waits until the operation has succeeded.
+ * @param undo what a person runs to take it back, for who presses Ctrl-C
+ * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on
+ */
+export async function follow(
+  io: CliIo,
+  client: ControlPlaneClient,
+  operation: Operation,
+  options: WaitOptions & { readonly undo: string },
+  signal: AbortSignal,
+): Promise<Operation> {
+  const onEvent = (event: CarapaceEvent): void => {
+    if (!options.json && event.type === 'progress') io.stderr.write(`${lineOf(event)}\n`);
+  };
+  let ended: Operation;
+  try {
+    ended = await waitForOperation(client, operation.id, { signal, onEvent });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(`"${operation.title}" (${operation.id}) goes on. ${options.undo}`);
+  }
+  if (ended.status === 'succeeded') return ended;
+  throw failureOf(ended);
+}
+
+function lineOf(event: CarapaceEvent): string {
+  return event.phase === undefined ? event.message : `${event.phase}: ${event.message}`;
+}
+
+function failureOf(operation: Operation): Error {
+  if (operation.error !== null) {
+    const details = { ...operation.error.details, operation_id: operation.id, subject: operation.subject };
+    return errorFromInfo({ ...operation.error, details });
+  }
+  const how = operation.status === 'cancelled' ? 'was cancelled' : 'failed';
+  return new InternalError(`"${operation.title}" ${how}.`, { operation_id: operation.id });
+}

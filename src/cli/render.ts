@@ -1,0 +1,25 @@
+/** Output for people: aligned tables and YAML. */
+import { stringify } from 'yaml';
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [heads, ...rows].map(line).join('\n');
+}
+
+export function yaml(value: unknown): string {
+  return stringify(value, { lineWidth: 120 }).trimEnd();
+}
+
+/** A time as it is told to somebody here and now: `2026-03-04 17:00`, in the local time zone. */
+export function localTime(iso: string): string {
+  const time = new Date(iso);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
+}

@@ -1,0 +1,48 @@
+/** What the commands share: the control plane to talk to, and the two ways of output. */
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Connection } from '../client/connection.ts';
+import { ControlPlaneClient } from '../client/control-plane.ts';
+import { ensureControlPlane } from '../client/daemon.ts';
+import { stateFolder } from '../lib/state-folder.ts';
+import { writeLine, type CliIo } from './io.ts';
+
+/** Options of every command that talks to a control plane. */
+export interface CommonOptions {
+  readonly server?: string;
+  readonly json?: true;
+}
+
+/** The environment variable with the token for `--server`. */
+export const TOKEN_VARIABLE = 'CARAPACE_TOKEN';
+
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--server <url>', `use the control plane at this address, with the token in $${TOKEN_VARIABLE}`)
+    .option('--json', "print the API's JSON and nothing else");
+}
+
+/** The control plane that `--server` names. */
+export function namedServer(io: CliIo, url: string): Connection {
+  return { url, token: io.environment[TOKEN_VARIABLE] ?? '' };
+}
+
+/** The control plane that `--server` names, else this machine's own, which is started where none runs. */
+export async function controlPlane(
+  io: CliIo,
+  options: CommonOptions,
+  signal: AbortSignal,
+): Promise<ControlPlaneClient> {
+  if (options.server !== undefined) return new ControlPlaneClient(namedServer(io, options.server));
+  const connection = await ensureControlPlane({
+    stateFolder: stateFolder(io.environment),
+    program: join(io.programFolder, 'cli.cjs'),
+    signal,
+  });
+  return new ControlPlaneClient(connection);
+}
+
+/** Prints a result: as JSON, or as a person reads it. */
+export async function print(io: CliIo, options: CommonOptions, value: unknown, human: () => string): Promise<void> {
+  await writeLine(io.stdout, options.json ? JSON.stringify(value) : human());
+}

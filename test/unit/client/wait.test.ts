@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { waitForOperation } from '../../../src/client/wait.ts';
+import { NotFoundError, UnavailableError } from '../../../src/protocol/errors.ts';
+import type { NumberedEvent } from '../../../src/protocol/event.ts';
+import type { Operation, OperationStatus } from '../../../src/protocol/operation.ts';
+
+function operation(status: OperationStatus): Operation {
+  const at = '2026-01-01T00:00:00Z';
+  const times = { started_at: at, ended_at: null, deadline: at };
+  return { id: 'op-1', kind: 'workshop.create', subject: 's', title: 'T', status, ...times, error: null };
+}
+
+function event(id: number): NumberedEvent {
+  return { id, event: { timestamp: '2026-01-01T00:00:00Z', type: 'progress', message: `m${id}`, subject: 's' } };
+}
+
+/** Each connection tells the events of its script, and then ends or breaks. */
+function client(scripts: (NumberedEvent | Error)[][], statuses: OperationStatus[]) {
+  let connection = 0;
+  return {
+    async *operationEvents(): AsyncGenerator<NumberedEvent> {
+      for (const step of scripts[connection++] ?? []) {
+        await Promise.resolve();
+        if (step instanceof Error) throw step;
+        yield step;
+      }
+    },
+    getOperation: () => Promise.resolve(operation(statuses.shift() ?? 'succeeded')),
+  };
+}
+
+describe('waitForOperation', () => {
+  const signal = new AbortController().signal;
+
+  it('tells each event once over connections that break', async () => {
+    const lost = new UnavailableError('cut');
+    const scripts = [
+      [event(1), event(2), lost],
+      [event(1), event(2), event(3)],
+      [event(3), event(4)],
+    ];
+    const told: string[] = [];
+    const ended = await waitForOperation(client(scripts, ['running', 'failed']), 'op-1', {
+      signal,
+      onEvent: ({ message }) => told.push(message),
+    });
+    assert.equal(ended.status, 'failed');
+    assert.deepEqual(told, ['m1', 'm2', 'm3', 'm4']);
+  });
+
+  it('gives up when the control plane stays away, and at once on what is for good', async () => {
+    const lost = new UnavailableError('cut');
+    const forever = client(
+      Array.from({ length: 100 }, () => [lost]),
+      [],
+    );
+    await assert.rejects(waitForOperation(forever, 'op-1', { signal, patienceMs: 0 }), (error) => error === lost);
+    const missing = client([[new NotFoundError('no')]], []);
+    await assert.rejects(waitForOperation(missing, 'op-1', { signal }), NotFoundError);
+  });
+
+  it('ends with the reason of who waits no longer', async () => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const waiting = waitForOperation(client([[event(1)]], Array<OperationStatus>(50).fill('running')), 'op-1', {
+      signal: stop.signal,
+      onEvent: () => stop.abort(reason),
+    });
+    await assert.rejects(waiting);
+    assert.ok(stop.signal.aborted);
+  });
+});
