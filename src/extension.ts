@@ -1,0 +1,103 @@
+/** The extension's composition root: builds the parts, registers them, and disposes them. */
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { ControlPlaneClient } from './client/control-plane.ts';
+import { stateFolder } from './lib/state-folder.ts';
+import { connectionCommands } from './providers/commands/connection-commands.ts';
+import { Context } from './providers/commands/context-keys.ts';
+import { Picker } from './providers/commands/pick.ts';
+import { registerCommands } from './providers/commands/register.ts';
+import { seatCommands } from './providers/commands/seat-commands.ts';
+import { workshopCommands } from './providers/commands/workshop-commands.ts';
+import { configuredSource, localSource } from './providers/connection-source.ts';
+import { ControlPlaneService } from './providers/control-plane-service.ts';
+import { Disposer } from './providers/disposer.ts';
+import { SeatFileSystem } from './providers/files/seat-file-system.ts';
+import { isStale } from './providers/model/connection-status.ts';
+import { SEAT_SCHEME } from './providers/model/seat-uri.ts';
+import type { ModelState } from './providers/model/state.ts';
+import { workshopOf } from './providers/model/state.ts';
+import { OperationRunner } from './providers/operation-runner.ts';
+import { Problems } from './providers/problems.ts';
+import { SeatAccess } from './providers/seat-access.ts';
+import { Secrets } from './providers/secrets.ts';
+import { SeatTerminals } from './providers/terminal/seat-terminals.ts';
+import { ActivityView } from './providers/views/activity-view.ts';
+import { registerServerView } from './providers/views/server-view.ts';
+import { createStatusBar } from './providers/views/status-bar.ts';
+import { WorkshopsView } from './providers/views/workshops-view.ts';
+import { watchConnection } from './providers/watch-connection.ts';
+
+/** What {@link activate} returns, for tests in the extension host. */
+export interface CarapaceApi {
+  /** What the views show at this moment. */
+  readonly state: () => ModelState;
+  /** How the extension stands with its control plane. */
+  readonly connection: () => ControlPlaneService['status'];
+}
+
+/** Registers everything before any I/O; looking for the control plane comes last, and starts none. */
+export function activate(context: vscode.ExtensionContext): CarapaceApi {
+  const vs = vscode;
+  const t = vs.l10n.t;
+  const parts = new Disposer();
+  context.subscriptions.push(parts);
+
+  const log = parts.add(vs.window.createOutputChannel('Carapace', { log: true }));
+  const problems = new Problems(vs, log);
+  const warnOfMemory = () =>
+    void vs.window.showWarningMessage(
+      t('This system has no key store that works, so Carapace keeps the token in memory until this window closes.'),
+    );
+  const secrets = new Secrets(context.secrets, log, warnOfMemory);
+  const local = localSource(stateFolder(), join(context.extensionPath, 'dist', 'cli.cjs'));
+  const askToken = (url: string) =>
+    vs.window.showInputBox({
+      title: url,
+      prompt: t('The token of this control plane'),
+      password: true,
+      ignoreFocusOut: true,
+    });
+  const source = () => {
+    const url = vs.workspace.getConfiguration('carapace').get<string>('controlPlane.url', '').trim();
+    return url === '' ? local : configuredSource({ url, secrets, askToken, t });
+  };
+  const changed = new vs.EventEmitter<void>();
+  const connect = (connection: ConstructorParameters<typeof ControlPlaneClient>[0]) =>
+    new ControlPlaneClient(connection);
+  const service = parts.add(new ControlPlaneService({ changed, source, connect, log, t }));
+
+  const access = new SeatAccess({
+    client: (signal) => service.current(signal),
+    endpoint: (workshopId) => workshopOf(service.state, workshopId)?.endpoint,
+  });
+  const terminals = parts.add(new SeatTerminals({ vs, access, memory: context.workspaceState }));
+  const files = parts.add(
+    new SeatFileSystem({ vs, withFiles: (workshop, seat, work) => access.withFiles(workshop, seat, work) }),
+  );
+  parts.add(vs.workspace.registerFileSystemProvider(SEAT_SCHEME, files, { isCaseSensitive: true }));
+
+  parts.add(registerServerView(vs));
+  const workshops = parts.add(new WorkshopsView(vs, service));
+  parts.add(new ActivityView(vs, service));
+  parts.add(createStatusBar(vs, service));
+
+  const operations = parts.add(new OperationRunner(vs, service, log));
+  const picker = new Picker(vs, service);
+  const reveal = (workshopId: string) => workshops.reveal(workshopId);
+  const list = (workshop: string, seat: number) => (path: string) =>
+    access.withFiles(workshop, seat, (seatFiles) => seatFiles.list(path));
+  const handlers = {
+    ...workshopCommands({ vs, service, operations, picker, reveal }),
+    ...seatCommands({ vs, operations, picker, terminals, list }),
+    ...connectionCommands({ vs, service, picker, log }),
+  };
+  parts.add(registerCommands(vs, handlers, (error, runAgain) => problems.show(error, runAgain)));
+
+  const keys = new Context(vs);
+  parts.add(service.onDidChange(() => keys.set({ 'carapace.connection': service.status.kind })));
+  parts.add(service.onDidChange(() => !isStale(service.status) && terminals.update(service.state)));
+  parts.add(watchConnection(vs, stateFolder(), () => service.poke()));
+  service.start();
+  return { state: () => service.state, connection: () => service.status };
+}

@@ -1,0 +1,31 @@
+/** What commands accept from tree rows and from other programs. */
+import * as z from 'zod/mini';
+import { parseInput } from '../../protocol/errors.ts';
+import { idSchema, seatNumberSchema } from '../../protocol/names.ts';
+import { createWorkshopSchema, type CreateWorkshop } from '../../protocol/workshop.ts';
+
+/** Names what a command works on. `confirmed` leaves out the question; `path` is relative to the seat's folder. */
+const targetSchema = z.object({
+  workshop: z.optional(idSchema),
+  seat: z.optional(seatNumberSchema),
+  operation: z.optional(idSchema),
+  path: z.optional(z.string()),
+  confirmed: z.optional(z.boolean()),
+});
+export type Target = z.infer<typeof targetSchema>;
+
+/** @throws InvalidInputError */
+export function parseTarget(argument: unknown): Target {
+  return parseInput(targetSchema, argument ?? {});
+}
+
+/**
+ * The workshop that another program wants; undefined where a person is to be asked.
+ * @throws InvalidInputError
+ */
+export function parseCreateArgument(argument: unknown): CreateWorkshop | undefined {
+  if (typeof argument !== 'object' || argument === null || !('seats' in argument)) return undefined;
+  const { confirmed, ...request }: Record<string, unknown> = { ...argument };
+  parseInput(z.optional(z.boolean()), confirmed);
+  return parseInput(createWorkshopSchema, request);
+}

@@ -1,0 +1,141 @@
+/** Commands on workshops: try, create, start, stop, delete, and the link to join by. */
+import { randomUUID } from 'node:crypto';
+import type * as vscode from 'vscode';
+import { normaliseCode, showCode } from '../../protocol/names.ts';
+import type { CreatedWorkshop } from '../../protocol/operation.ts';
+import { providerSchema, runtimeSchema, type CreateWorkshop, type Workshop } from '../../protocol/workshop.ts';
+import type { ControlPlaneService } from '../control-plane-service.ts';
+import type { CreateDefaults } from '../model/create-form.ts';
+import { deletionLosses } from '../model/losses.ts';
+import { seatsOf, workshopsOf } from '../model/state.ts';
+import type { OperationRunner } from '../operation-runner.ts';
+import { parseCreateArgument, parseTarget } from './arguments.ts';
+import { askForWorkshop } from './create-dialog.ts';
+import { CANCELLED, ok, type Outcome } from './outcome.ts';
+import type { Picker } from './pick.ts';
+import type { CommandHandlers } from './register.ts';
+
+export interface WorkshopCommandParts {
+  readonly vs: typeof vscode;
+  readonly service: ControlPlaneService;
+  readonly operations: OperationRunner;
+  readonly picker: Picker;
+  /** Shows a workshop in the tree. */
+  readonly reveal: (workshopId: string) => void;
+}
+
+type WorkshopCommandId =
+  | 'carapace.tryLocal'
+  | 'carapace.createWorkshop'
+  | 'carapace.startWorkshop'
+  | 'carapace.stopWorkshop'
+  | 'carapace.deleteWorkshop'
+  | 'carapace.copyJoinLink';
+
+export function workshopCommands(parts: WorkshopCommandParts): Pick<CommandHandlers, WorkshopCommandId> {
+  return {
+    'carapace.tryLocal': () => tryLocal(parts),
+    'carapace.createWorkshop': async (argument) => {
+      const request = parseCreateArgument(argument) ?? (await askForWorkshop(parts.vs, configuredDefaults(parts.vs)));
+      return request === undefined ? CANCELLED : create(parts, request);
+    },
+    'carapace.startWorkshop': async (argument) => {
+      const workshop = await parts.picker.workshop(parseTarget(argument), 'startable');
+      return workshop === undefined ? CANCELLED : start(parts, workshop);
+    },
+    'carapace.stopWorkshop': async (argument) => {
+      const workshop = await parts.picker.workshop(parseTarget(argument), 'stoppable');
+      if (workshop === undefined) return CANCELLED;
+      const title = parts.vs.l10n.t('Stopping "{0}"', workshop.name);
+      return parts.operations.run(title, async (client) => ({ operation: await client.stopWorkshop(workshop.id) }));
+    },
+    'carapace.deleteWorkshop': (argument) => remove(parts, argument),
+    'carapace.copyJoinLink': (argument) => copyJoinLink(parts, argument),
+  };
+}
+
+/** A value that is no runtime or provider, such as one from a later version, counts as the default. */
+function configuredDefaults(vs: typeof vscode): CreateDefaults {
+  const settings = vs.workspace.getConfiguration('carapace');
+  const runtime = runtimeSchema.safeParse(settings.get('workshop.runtime'));
+  const provider = providerSchema.safeParse(settings.get('workshop.provider'));
+  return { runtime: runtime.success ? runtime.data : 'auto', provider: provider.success ? provider.data : 'local' };
+}
+
+/** One seat on this machine; the one that an earlier try has left is used again. */
+async function tryLocal(parts: WorkshopCommandParts): Promise<Outcome> {
+  const { vs, service } = parts;
+  const name = vs.l10n.t('My first seat');
+  await service.connected();
+  const earlier = workshopsOf(service.state).find((one) => one.name === name && one.provider === 'local');
+  switch (earlier?.status) {
+    case 'running':
+      parts.reveal(earlier.id);
+      offerTerminal(parts, earlier);
+      return ok({ workshop: earlier, operation: null });
+    case 'created':
+    case 'stopped':
+      return start(parts, earlier);
+    default:
+      return create(parts, { name, seats: 1, provider: 'local', runtime: configuredDefaults(vs).runtime });
+  }
+}
+
+async function create(parts: WorkshopCommandParts, request: CreateWorkshop): Promise<Outcome<CreatedWorkshop>> {
+  const t = parts.vs.l10n.t;
+  const idempotencyKey = randomUUID();
+  const title = request.name === undefined ? t('Creating a workshop') : t('Creating "{0}"', request.name);
+  const outcome = await parts.operations.run(title, async (client) => {
+    const created = await client.createWorkshop(request, { idempotencyKey });
+    parts.reveal(created.workshop.id);
+    return created;
+  });
+  if (outcome.status === 'ok' && outcome.value.operation !== null) offerTerminal(parts, outcome.value.workshop);
+  return outcome;
+}
+
+async function start(parts: WorkshopCommandParts, workshop: Workshop): Promise<Outcome> {
+  const title = parts.vs.l10n.t('Starting "{0}"', workshop.name);
+  return parts.operations.run(title, async (client) => ({ operation: await client.startWorkshop(workshop.id) }));
+}
+
+/** Says that a workshop is ready, with the one thing that most people do next. */
+function offerTerminal({ vs }: WorkshopCommandParts, workshop: Workshop): void {
+  const t = vs.l10n.t;
+  const open = t('Open Terminal');
+  void vs.window.showInformationMessage(t('"{0}" is ready.', workshop.name), open).then((chosen) => {
+    if (chosen === open) void vs.commands.executeCommand('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
+  });
+}
+
+async function remove(parts: WorkshopCommandParts, argument: unknown): Promise<Outcome> {
+  const { vs, service, operations, picker } = parts;
+  const t = vs.l10n.t;
+  const target = parseTarget(argument);
+  const workshop = await picker.workshop(target, 'deletable');
+  if (workshop === undefined) return CANCELLED;
+  if (target.confirmed !== true) {
+    const detail = deletionLosses(workshop, seatsOf(service.state, workshop.id), t);
+    const yes = t('Delete');
+    const question = t('Delete "{0}"?', workshop.name);
+    if ((await vs.window.showWarningMessage(question, { modal: true, detail }, yes)) !== yes) return CANCELLED;
+  }
+  return operations.run(t('Deleting "{0}"', workshop.name), async (client) => ({
+    operation: await client.deleteWorkshop(workshop.id),
+  }));
+}
+
+/** The code stands behind `#`, which is never sent to a server. */
+async function copyJoinLink({ vs, service, picker }: WorkshopCommandParts, argument: unknown): Promise<Outcome> {
+  const t = vs.l10n.t;
+  const workshop = await picker.workshop(parseTarget(argument), 'joinable');
+  if (workshop === undefined) return CANCELLED;
+  if (service.url === undefined) await service.connected();
+  const code = showCode(normaliseCode(workshop.code) ?? workshop.code);
+  const link = `${service.url ?? ''}/join#${code}`;
+  await vs.env.clipboard.writeText(link);
+  const local = workshop.provider === 'local';
+  const where = local ? t('It works on this machine only.') : t('Everybody with the link can take a seat.');
+  void vs.window.showInformationMessage(t('The link to join "{0}" is in the clipboard. {1}', workshop.name, where));
+  return ok(link);
+}

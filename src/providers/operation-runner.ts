@@ -1,0 +1,136 @@
+/** Runs an operation of the control plane under a progress notification with phases and Cancel. */
+import type * as vscode from 'vscode';
+import type { ControlPlaneClient } from '../client/control-plane.ts';
+import { waitForOperation } from '../client/wait.ts';
+import { errorFromInfo, InternalError, UnavailableError } from '../protocol/errors.ts';
+import type { CarapaceEvent } from '../protocol/event.ts';
+import type { Operation } from '../protocol/operation.ts';
+import { CANCELLED, ok, type Outcome } from './commands/outcome.ts';
+import type { ControlPlaneService } from './control-plane-service.ts';
+
+/** How long one control plane may be silent before another look for it, in milliseconds. */
+const PATIENCE_MS = 5_000;
+/** How often a control plane that went away is looked for, or started, again. */
+const RECONNECTS = 3;
+
+/** What has been begun; no operation where there was nothing to wait for. */
+interface Begun {
+  readonly operation: Operation | null;
+}
+
+type Begin<T extends Begun> = (client: ControlPlaneClient) => Promise<T>;
+
+export class OperationRunner {
+  readonly #vs: Pick<typeof vscode, 'l10n' | 'window' | 'ProgressLocation'>;
+  readonly #service: Pick<ControlPlaneService, 'client'>;
+  readonly #log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>;
+  readonly #lifetime = new AbortController();
+
+  constructor(
+    vs: Pick<typeof vscode, 'l10n' | 'window' | 'ProgressLocation'>,
+    service: Pick<ControlPlaneService, 'client'>,
+    log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>,
+  ) {
+    this.#vs = vs;
+    this.#service = service;
+    this.#log = log;
+  }
+
+  /** Stops watching; the operations go on at the control plane. */
+  dispose(): void {
+    this.#lifetime.abort();
+  }
+
+  /**
+   * Begins an operation and waits for its end, however it ends. Cancel before it has begun leaves it out; later it is
+   * cancelled at the control plane, and its clean-up waited for.
+   * @throws the typed error of a failed operation, or of one that could not be begun
+   */
+  run<T extends Begun>(title: string, begin: Begin<T>): Promise<Outcome<T>> {
+    const options = { location: this.#vs.ProgressLocation.Notification, title, cancellable: true };
+    return Promise.resolve(
+      this.#vs.window.withProgress(options, (progress, token) =>
+        this.#run(begin, (message) => progress.report({ message }), token),
+      ),
+    );
+  }
+
+  async #run<T extends Begun>(
+    begin: Begin<T>,
+    report: (message: string) => void,
+    token: vscode.CancellationToken,
+  ): Promise<Outcome<T>> {
+    const t = this.#vs.l10n.t;
+    const asked = new AbortController();
+    const cancelling = token.onCancellationRequested(() => asked.abort());
+    try {
+      report(t('connecting…'));
+      const client = await this.#service.client(AbortSignal.any([asked.signal, this.#lifetime.signal]));
+      asked.signal.throwIfAborted();
+      const begun = await begin(client);
+      if (begun.operation === null) return ok(begun);
+      const { id, title } = begun.operation;
+      this.#log.info(`${id}: ${title}`);
+      const cancel = () => {
+        report(t('cancelling…'));
+        void this.#cancel(id);
+      };
+      asked.signal.addEventListener('abort', cancel, { once: true });
+      if (asked.signal.aborted) cancel();
+      const ended = await this.#wait(client, id, this.#reporter(id, report));
+      this.#log.info(`${id}: ${ended.status}`);
+      return outcomeOf(ended, { ...begun, operation: ended });
+    } finally {
+      cancelling.dispose();
+    }
+  }
+
+  /** Passes each new line on, to the notification and to the log. */
+  #reporter(operationId: string, report: (message: string) => void): (event: CarapaceEvent) => void {
+    const seen = new Set<string>();
+    return (event) => {
+      const key = `${event.timestamp} ${event.message}`;
+      if (event.type !== 'progress' || seen.has(key)) return;
+      seen.add(key);
+      report(event.message);
+      this.#log.info(`${operationId}: ${event.message}`);
+    };
+  }
+
+  /** Waits over as many control planes as it takes: one that died is started again, and goes on with the operation. */
+  async #wait(
+    client: ControlPlaneClient,
+    operationId: string,
+    onEvent: (event: CarapaceEvent) => void,
+  ): Promise<Operation> {
+    const { signal } = this.#lifetime;
+    for (let reconnects = 0; ; reconnects += 1) {
+      try {
+        return await waitForOperation(client, operationId, { signal, onEvent, patienceMs: PATIENCE_MS });
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || reconnects === RECONNECTS) throw error;
+        this.#log.warn(`${operationId}: ${error.message}`);
+        client = await this.#service.client(signal);
+      }
+    }
+  }
+
+  async #cancel(operationId: string): Promise<void> {
+    try {
+      const client = await this.#service.client(this.#lifetime.signal);
+      await client.cancelOperation(operationId, this.#lifetime.signal);
+    } catch (error) {
+      this.#log.warn(
+        `${operationId} could not be cancelled: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}
+
+function outcomeOf<T>(operation: Operation, value: T): Outcome<T> {
+  if (operation.status === 'succeeded') return ok(value);
+  if (operation.status === 'cancelled') return CANCELLED;
+  throw operation.error === null
+    ? new InternalError(`"${operation.title}" failed without saying why.`)
+    : errorFromInfo(operation.error);
+}

@@ -1,0 +1,74 @@
+/** What the suites in the extension host share. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import type { CarapaceApi } from '../../../src/extension.ts';
+import type { Workshop } from '../../../src/protocol/workshop.ts';
+import type { CommandId } from '../../../src/providers/commands/command-ids.ts';
+import type { Outcome } from '../../../src/providers/commands/outcome.ts';
+
+const POLL_MS = 50;
+const DEADLINE_MS = 30_000;
+
+export async function activate(): Promise<CarapaceApi> {
+  const extension = vscode.extensions.getExtension<CarapaceApi>('carapace.carapace');
+  assert.ok(extension, 'Carapace is not installed in this VS Code');
+  return extension.activate();
+}
+
+/** Runs one of our commands as another extension would. */
+export async function run<T = unknown>(id: CommandId, argument?: unknown): Promise<Outcome<T>> {
+  return vscode.commands.executeCommand<Outcome<T>>(id, argument);
+}
+
+/** The value of a command that must succeed. */
+export async function succeed<T>(id: CommandId, argument?: unknown): Promise<T> {
+  const outcome = await run<T>(id, argument);
+  assert.ok(outcome.status === 'ok', JSON.stringify(outcome));
+  return outcome.value;
+}
+
+/** The error code of a command that must fail. */
+export async function failure(id: CommandId, argument?: unknown): Promise<string> {
+  const outcome = await run(id, argument);
+  assert.ok(outcome.status === 'error', JSON.stringify(outcome));
+  return outcome.error.code;
+}
+
+/** Makes a workshop on this machine without asking. */
+export async function createWorkshop(request: { name: string; seats: number }): Promise<Workshop> {
+  const { workshop } = await succeed<{ workshop: Workshop }>('carapace.createWorkshop', {
+    ...request,
+    confirmed: true,
+  });
+  return workshop;
+}
+
+/** Waits for something that comes by itself. @throws naming it, after 30 s */
+export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + DEADLINE_MS;
+  while (Date.now() < deadline) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${what} did not come within ${DEADLINE_MS / 1000} s`);
+}
+
+export function seatUri(workshop: string, seat: number, path: string): vscode.Uri {
+  return vscode.Uri.from({ scheme: 'carapace-seat', authority: workshop, path: `/${seat}/${path}` });
+}
+
+/** The text of a file of a seat; undefined while there is none. */
+export async function readText(uri: vscode.Uri): Promise<string | undefined> {
+  try {
+    return Buffer.from(await vscode.workspace.fs.readFile(uri)).toString('utf8');
+  } catch (error) {
+    if (error instanceof vscode.FileSystemError && error.code === 'FileNotFound') return undefined;
+    throw error;
+  }
+}
+
+export async function writeText(uri: vscode.Uri, text: string): Promise<void> {
+  await vscode.workspace.fs.writeFile(uri, Buffer.from(text, 'utf8'));
+}

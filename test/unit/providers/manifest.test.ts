@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { describe, it } from 'mocha';
+import { PROVIDERS, RUNTIMES } from '../../../src/protocol/workshop.ts';
+import { COMMAND_IDS } from '../../../src/providers/commands/command-ids.ts';
+import { CONTEXT_DEFAULTS } from '../../../src/providers/commands/context-keys.ts';
+import { SEAT_FLAGS } from '../../../src/providers/model/seat-row.ts';
+import { SEAT_SCHEME } from '../../../src/providers/model/seat-uri.ts';
+import { WORKSHOP_FLAGS } from '../../../src/providers/model/workshop-row.ts';
+
+interface MenuItem {
+  readonly command: string;
+  readonly when?: string;
+  readonly group?: string;
+}
+
+interface Manifest {
+  readonly main: string;
+  readonly icon: string;
+  readonly activationEvents: readonly string[];
+  readonly contributes: {
+    readonly commands: readonly { command: string; title: string; category: string; icon: string }[];
+    readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
+    readonly views: Readonly<Record<string, readonly { id: string; icon: string }[]>>;
+    readonly viewsWelcome: readonly { view: string; contents: string; when?: string }[];
+    readonly configuration: { readonly properties: Readonly<Record<string, { enum?: string[]; scope: string }>> };
+    readonly resourceLabelFormatters: readonly { scheme: string }[];
+  };
+}
+
+const text = readFileSync('package.json', 'utf8');
+const manifest = JSON.parse(text) as Manifest;
+const strings = JSON.parse(readFileSync('package.nls.json', 'utf8')) as Record<string, string>;
+const { contributes } = manifest;
+const menuItems = Object.values(contributes.menus).flat();
+const sources = globSync('src/{extension.ts,providers/**/*.ts}').map((path) => readFileSync(path, 'utf8'));
+
+describe('the manifest', () => {
+  it('has exactly the commands of the code', () => {
+    assert.deepEqual(contributes.commands.map(({ command }) => command).sort(), [...COMMAND_IDS].sort());
+  });
+
+  it('has all commands in the palette under "Carapace:", with an icon', () => {
+    assert.deepEqual([...new Set(contributes.commands.map(({ category }) => category))], ['Carapace']);
+    assert.equal(contributes.menus['commandPalette'], undefined);
+    for (const { command, icon } of contributes.commands) assert.match(icon, /^\$\([a-z-]+\)$/, command);
+  });
+
+  it('names only commands that exist', () => {
+    const known = new Set<string>(COMMAND_IDS);
+    for (const { command } of menuItems) assert.ok(known.has(command), command);
+    for (const [, command = ''] of Object.values(strings)
+      .join('\n')
+      .matchAll(/\(command:(carapace\.[\w.]+)/g)) {
+      assert.ok(known.has(command), command);
+    }
+  });
+
+  it('has a string for each key, and a key for each string', () => {
+    const used = [...text.matchAll(/"%([^%"]+)%"/g)].map(([, key = '']) => key);
+    assert.deepEqual([...new Set(used)].sort(), Object.keys(strings).sort());
+  });
+
+  it('reads only context keys that the code sets, and only values that they have', () => {
+    const clauses = [...menuItems, ...contributes.viewsWelcome].flatMap(({ when }) => when ?? []);
+    const keys = clauses.flatMap((clause) => clause.match(/\bcarapace\.\w+(?= (==|=~))/g) ?? []);
+    assert.ok(keys.length > 0);
+    for (const key of keys) assert.ok(key in CONTEXT_DEFAULTS, key);
+  });
+
+  it('looks only for flags that rows have', () => {
+    const flags = new Set(
+      [WORKSHOP_FLAGS, SEAT_FLAGS].flatMap((table) => Object.values<readonly string[]>(table)).flat(),
+    ).add('cancellable');
+    for (const { command, when = '' } of contributes.menus['view/item/context'] ?? []) {
+      const flag = /viewItem =~ \/\\b(\w+)\\b\//.exec(when)?.[1];
+      assert.ok(flag !== undefined && flags.has(flag), `${command}: ${when}`);
+    }
+  });
+
+  it('offers a row action for each flag', () => {
+    const looked = (contributes.menus['view/item/context'] ?? []).map(({ when = '' }) => when).join();
+    const flags = [WORKSHOP_FLAGS, SEAT_FLAGS].flatMap((table) => Object.values<readonly string[]>(table)).flat();
+    for (const flag of flags) assert.ok(looked.includes(`\\b${flag}\\b`), flag);
+  });
+
+  it('has views that the code fills, each with a welcome', () => {
+    const views = (contributes.views['carapace'] ?? []).map(({ id }) => id);
+    assert.deepEqual(views, ['carapace.server', 'carapace.workshops', 'carapace.activity']);
+    for (const view of views) {
+      assert.ok(
+        sources.some((source) => source.includes(`'${view}'`)),
+        view,
+      );
+      assert.ok(
+        contributes.viewsWelcome.some((welcome) => welcome.view === view),
+        view,
+      );
+    }
+  });
+
+  it('offers only what the protocol knows, and lets no workspace choose it', () => {
+    const { properties } = contributes.configuration;
+    const within = (name: string, known: readonly string[]) =>
+      properties[name]?.enum?.every((value) => known.includes(value));
+    assert.ok(within('carapace.workshop.provider', PROVIDERS));
+    assert.ok(within('carapace.workshop.runtime', RUNTIMES));
+    for (const [name, { scope }] of Object.entries(properties)) assert.equal(scope, 'machine', name);
+  });
+
+  it('declares no setting that nobody reads', () => {
+    for (const name of Object.keys(contributes.configuration.properties)) {
+      const key = name.replace(/^carapace\./, '');
+      assert.ok(
+        sources.some((source) => source.includes(`'${key}'`)),
+        name,
+      );
+    }
+  });
+
+  it('is activated by what shows it, and by nothing else', () => {
+    assert.deepEqual(manifest.activationEvents, [`onFileSystem:${SEAT_SCHEME}`]);
+    assert.deepEqual(
+      contributes.resourceLabelFormatters.map(({ scheme }) => scheme),
+      [SEAT_SCHEME],
+    );
+  });
+
+  it('names pictures that are there', () => {
+    const icons = (contributes.views['carapace'] ?? []).map(({ icon }) => icon);
+    for (const path of [manifest.icon, ...icons]) assert.ok(existsSync(path), path);
+  });
+});

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import {
+  InvalidInputError,
+  NotRunningError,
+  UnavailableError,
+  UnauthorizedError,
+  ConflictError,
+} from '../../../src/protocol/errors.ts';
+import { isStale, staleMessage, type ConnectionStatus } from '../../../src/providers/model/connection-status.ts';
+import { createRequest, refuseName, refuseSeats } from '../../../src/providers/model/create-form.ts';
+import { formatBytes, formatDuration } from '../../../src/providers/model/format.ts';
+import { deletionLosses, resetLosses } from '../../../src/providers/model/losses.ts';
+import { nextSteps, problemSentence, withNextStep } from '../../../src/providers/model/problem.ts';
+import { parseSeatUri, seatUriParts } from '../../../src/providers/model/seat-uri.ts';
+import { EMPTY_STATE, withEvent } from '../../../src/providers/model/state.ts';
+import { runningSeats, statusBarText } from '../../../src/providers/model/summary.ts';
+import { createWorkshopSchema } from '../../../src/protocol/workshop.ts';
+import { NOON, operationEvent, seat, seatEvent, t, workshop, workshopEvent } from './fixtures.ts';
+
+const LOST: ConnectionStatus = { kind: 'lost', since: NOON, error: undefined };
+
+describe('what is said of the connection', () => {
+  it('is nothing while all is well', () => {
+    assert.equal(isStale({ kind: 'live' }), false);
+    assert.equal(staleMessage({ kind: 'live' }, NOON, t), undefined);
+  });
+
+  it('is a sentence for everything else', () => {
+    const broken: ConnectionStatus = { kind: 'broken', error: new UnavailableError('x') };
+    const others = (['searching', 'absent', 'asleep', 'starting', 'locked'] as const).map((kind) => ({ kind }));
+    for (const status of [LOST, broken, ...others]) {
+      assert.equal(isStale(status), true);
+      assert.match(staleMessage(status, NOON, t) ?? '', /Shown is the last known state/);
+    }
+    assert.match(staleMessage(LOST, NOON, t) ?? '', /lost at 12:00/);
+  });
+});
+
+describe('the status bar and the badge', () => {
+  const state = [workshopEvent(), seatEvent(), seatEvent({ seat: 2, status: 'booting' })].reduce(
+    withEvent,
+    EMPTY_STATE,
+  );
+
+  it('count workshops and running seats', () => {
+    assert.equal(statusBarText(state, { kind: 'live' }, t), '$(mortar-board) Carapace: 1 workshop');
+    assert.equal(
+      statusBarText(withEvent(state, workshopEvent({ id: 'ws-two' })), { kind: 'live' }, t),
+      '$(mortar-board) Carapace: 2 workshops',
+    );
+    assert.equal(runningSeats(state), 1);
+  });
+
+  it('say nothing where there is nothing', () => {
+    assert.equal(statusBarText(EMPTY_STATE, { kind: 'live' }, t), undefined);
+    assert.equal(statusBarText(EMPTY_STATE, LOST, t), undefined);
+  });
+
+  it('show that something is under way, or out of date', () => {
+    const busy = withEvent(state, operationEvent());
+    assert.match(statusBarText(busy, { kind: 'live' }, t) ?? '', /^\$\(loading~spin\)/);
+    assert.match(statusBarText(busy, LOST, t) ?? '', /^\$\(warning\)/);
+  });
+});
+
+describe('the addresses of seat files', () => {
+  it('name a workshop, a seat and a path', () => {
+    assert.deepEqual(parseSeatUri({ authority: 'ws-one', path: '/12/a folder/b.txt' }), {
+      workshop: 'ws-one',
+      seat: 12,
+      path: 'a folder/b.txt',
+    });
+    assert.deepEqual(parseSeatUri({ authority: 'ws-one', path: '/1' }), { workshop: 'ws-one', seat: 1, path: '' });
+    assert.deepEqual(
+      parseSeatUri({ authority: 'ws-one', path: '/1/.vscode/settings.json' })?.path,
+      '.vscode/settings.json',
+    );
+  });
+
+  it('go there and back', () => {
+    for (const path of ['', 'x', 'a/b/c d.txt', 'ä/%2e%2e/#?']) {
+      const file = { workshop: 'ws-one', seat: 7, path };
+      assert.deepEqual(parseSeatUri(seatUriParts(file)), file);
+    }
+  });
+
+  it('are nothing else', () => {
+    const others = ['/', '/.vscode/settings.json', '/.git', '/0/x', '/501/x', '/01/x', '/1e1/x', '/seat/x', ''];
+    for (const path of others) assert.equal(parseSeatUri({ authority: 'ws-one', path }), undefined, path);
+    assert.equal(parseSeatUri({ authority: 'UPPER', path: '/1/x' }), undefined);
+    assert.equal(parseSeatUri({ authority: '', path: '/1/x' }), undefined);
+  });
+});
+
+describe('the form of a new workshop', () => {
+  it('takes Enter all the way through', () => {
+    assert.equal(refuseName(''), undefined);
+    assert.equal(refuseSeats('3', t), undefined);
+    const request = createRequest({ name: ' ', seats: ' 3 ', provider: 'local', runtime: 'auto' });
+    assert.deepEqual(request, { seats: 3, provider: 'local', runtime: 'auto' });
+    assert.ok(createWorkshopSchema.safeParse(request).success);
+  });
+
+  it('refuses what the protocol refuses, with a reason', () => {
+    assert.match(refuseName('x'.repeat(65)) ?? '', /at most 64/);
+    assert.match(refuseName('a\u0007b') ?? '', /control characters/);
+    for (const seats of ['0', '501', 'x', '1.5', '-1', '', '1e2', '0x10']) {
+      const reason = refuseSeats(seats, t);
+      assert.ok(reason !== undefined && reason !== '', seats);
+    }
+    assert.equal(refuseSeats('500', t), undefined);
+  });
+});
+
+describe('what is told of an error', () => {
+  it('is one sentence', () => {
+    assert.equal(
+      problemSentence(new UnavailableError('It ended. Its log is /x:\nline\nline'), t),
+      'It ended. Its log is /x.',
+    );
+    assert.equal(problemSentence(new TypeError('x is undefined'), t).includes('undefined'), false);
+  });
+
+  it('comes with what to do next', () => {
+    assert.deepEqual(nextSteps(new InvalidInputError('x')), ['retry', 'showLog']);
+    assert.deepEqual(nextSteps(new UnavailableError('x')), ['connect', 'showLog']);
+    assert.deepEqual(nextSteps(new UnauthorizedError('x')), ['connect', 'showLog']);
+    assert.deepEqual(nextSteps(new NotRunningError('x')), ['start', 'showLog']);
+    assert.deepEqual(nextSteps(new ConflictError('x')), ['showLog']);
+    assert.deepEqual(nextSteps(new ConflictError('x', withNextStep('create'))), ['create', 'showLog']);
+    assert.deepEqual(nextSteps(new Error('x')), ['showLog']);
+  });
+});
+
+describe('what deleting and resetting lose', () => {
+  it('is named, with what keeping it costs', () => {
+    const seats = [seat({ learner: 'Alice' }), seat({ seat: 2, learner: 'Bob' })];
+    const losses = deletionLosses(workshop(), seats, t);
+    assert.match(losses, /Its 3 seats/);
+    assert.match(losses, /Alice, Bob/);
+    assert.match(losses, /Keeping it costs nothing\./);
+    assert.match(
+      deletionLosses(workshop({ price_per_hour: 0.5, seats: 1 }), [], t),
+      /^Its seat, .* Keeping it costs \$0\.50\/h\.$/,
+    );
+    assert.match(resetLosses(seat({ learner: 'Alice' }), t), /^All files of Alice/);
+  });
+});
+
+describe('numbers as a person reads them', () => {
+  it('have their units', () => {
+    assert.deepEqual(
+      [0, 400, 59_400, 59_600, 3_599_000, 3_600_000, 7_380_000].map((ms) => formatDuration(ms, t)),
+      ['0 s', '0 s', '59 s', '1 min 0 s', '59 min 59 s', '1 h 0 min', '2 h 3 min'],
+    );
+    assert.deepEqual(
+      [5, 2_048, 3 * 1_048_576].map((bytes) => formatBytes(bytes, t)),
+      ['5 bytes', '2 KB', '3.0 MB'],
+    );
+  });
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import type * as vscode from 'vscode';
+import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
+import { DiskFullError, UnavailableError } from '../../../src/protocol/errors.ts';
+import type { NumberedEvent } from '../../../src/protocol/event.ts';
+import type { Operation } from '../../../src/protocol/operation.ts';
+import { OperationRunner } from '../../../src/providers/operation-runner.ts';
+import { fakeVscode } from './fake-vscode.ts';
+import { at, operation, progressEvent } from './fixtures.ts';
+
+/** An operation that ends as the test says, once somebody has asked for its end. */
+class FakeOperations {
+  readonly cancelled: string[] = [];
+  readonly end = Promise.withResolvers<Partial<Operation>>();
+  drops = 0;
+
+  readonly client = {
+    operationEvents: () => this.#events(),
+    getOperation: async () => operation({ ended_at: at(1), ...(await this.end.promise) }),
+    cancelOperation: (id: string) => {
+      this.cancelled.push(id);
+      this.end.resolve({ status: 'cancelled' });
+      return Promise.resolve(operation());
+    },
+  } as unknown as ControlPlaneClient;
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a generator that has all it needs
+  async *#events(): AsyncGenerator<NumberedEvent> {
+    yield { id: 1, event: progressEvent('worker', 'Starting the agent', 0) };
+    if (this.drops-- > 0) throw new UnavailableError('The stream broke.');
+    yield { id: 2, event: progressEvent('seats', 'Seat 1 of 1', 5) };
+  }
+}
+
+function setUp(operations = new FakeOperations()) {
+  const cancel = new fakeVscode.EventEmitter<undefined>();
+  const token = { isCancellationRequested: false, onCancellationRequested: cancel.event };
+  const reported: string[] = [];
+  const logged: string[] = [];
+  const titles: unknown[] = [];
+  const window = {
+    withProgress: (
+      options: vscode.ProgressOptions,
+      task: (progress: unknown, one: typeof token) => Promise<unknown>,
+    ) => {
+      titles.push([options.title, options.cancellable]);
+      return task({ report: ({ message }: { message: string }) => reported.push(message) }, token);
+    },
+  } as unknown as typeof vscode.window;
+  let connections = 0;
+  const service = {
+    client: (signal?: AbortSignal) => {
+      connections += 1;
+      signal?.throwIfAborted();
+      return Promise.resolve(operations.client);
+    },
+  };
+  const log = { info: (line: string) => logged.push(line), warn: (line: string) => logged.push(line) };
+  const runner = new OperationRunner({ ...fakeVscode, window }, service, log);
+  return { runner, operations, cancel, reported, logged, titles, connections: () => connections };
+}
+
+const begin = () => Promise.resolve({ operation: operation() });
+
+describe('an operation under a notification', () => {
+  it('shows its phases, here and in the log, and ends well', async () => {
+    const { runner, operations, reported, logged, titles } = setUp();
+    operations.end.resolve({ status: 'succeeded' });
+    const outcome = await runner.run('Creating "Intro"', begin);
+    assert.equal(outcome.status, 'ok');
+    assert.deepEqual(titles, [['Creating "Intro"', true]]);
+    assert.deepEqual(reported, ['connecting…', 'Starting the agent', 'Seat 1 of 1']);
+    assert.ok(logged.some((line) => line.endsWith('Seat 1 of 1')));
+  });
+
+  it('needs no wait where nothing was begun', async () => {
+    const { runner } = setUp();
+    assert.deepEqual(await runner.run('x', () => Promise.resolve({ operation: null, more: 1 })), {
+      status: 'ok',
+      value: { operation: null, more: 1 },
+    });
+  });
+
+  it('throws the error of a failed operation', async () => {
+    const { runner, operations } = setUp();
+    const error = { code: 'DISK_FULL' as const, message: 'The disk is full.' };
+    operations.end.resolve({ status: 'failed', error });
+    await assert.rejects(runner.run('x', begin), (thrown) => thrown instanceof DiskFullError);
+  });
+
+  it('is cancelled at the control plane, and its end waited for', async () => {
+    const { runner, operations, cancel, reported } = setUp();
+    const running = runner.run('x', begin);
+    await new Promise((resolve) => setImmediate(resolve));
+    cancel.fire(undefined);
+    assert.deepEqual(await running, { status: 'cancelled' });
+    assert.deepEqual(operations.cancelled, ['op-one']);
+    assert.ok(reported.includes('cancelling…'));
+  });
+
+  it('is cancelled, too, when Cancel came while it was being begun', async () => {
+    const { runner, operations, cancel } = setUp();
+    const begun = Promise.withResolvers<{ operation: Operation }>();
+    const running = runner.run('x', () => {
+      cancel.fire(undefined);
+      return begun.promise;
+    });
+    begun.resolve({ operation: operation() });
+    assert.deepEqual(await running, { status: 'cancelled' });
+    assert.deepEqual(operations.cancelled, ['op-one']);
+  });
+
+  it('is never begun when Cancel came before', async () => {
+    const { runner, cancel } = setUp();
+    let begins = 0;
+    const running = runner.run('x', () => {
+      begins += 1;
+      return begin();
+    });
+    cancel.fire(undefined);
+    await assert.rejects(running, { name: 'AbortError' });
+    assert.equal(begins, 0);
+  });
+
+  it('tells each line once, however often the connection drops', async () => {
+    const operations = new FakeOperations();
+    operations.drops = 2;
+    operations.end.resolve({ status: 'succeeded' });
+    const { runner, reported } = setUp(operations);
+    await runner.run('x', begin);
+    assert.deepEqual(reported, ['connecting…', 'Starting the agent', 'Seat 1 of 1']);
+  });
+});
