@@ -3,7 +3,8 @@ import { SeatTerminal, type SeatTerminalOptions, type TerminalState } from '../c
 import { TERMINAL } from '../protocol/terminal.ts';
 import { DetachFilter } from './detach-filter.ts';
 import { EXIT } from './failures.ts';
-import type { CliIo, Input } from './io.ts';
+import type { CliIo } from './io.ts';
+import { makeRaw } from './raw-mode.ts';
 
 export interface AttachOptions extends Pick<SeatTerminalOptions, 'getAccess' | 'workshopId' | 'seat'> {
   readonly view: boolean;
@@ -13,7 +14,15 @@ export interface AttachOptions extends Pick<SeatTerminalOptions, 'getAccess' | '
 }
 
 /** End of transmission, what Ctrl-D types: how a program in a terminal learns that its input has ended. */
-const END_OF_INPUT = '\u0004';
+const END_OF_INPUT = Buffer.from('\u0004');
+/**
+ * A terminal that has shown nothing for so long waits for input. It is told then that there is none: not earlier, when
+ * the end would be taken for one more byte of what was typed ahead, and not once, since whoever reads next has to be
+ * told as well, until the shell itself ends.
+ */
+const IDLE_MS = 500;
+const ENTER = Buffer.from('\r');
+const LINE_ENDS: readonly (number | undefined)[] = [0x0a, 0x0d];
 const CTRL_C = 0x03;
 /** The largest number of columns or rows that the protocol knows. */
 const MAX_DIMENSION = 1000;
@@ -34,6 +43,12 @@ class Attachment {
   readonly #terminal: SeatTerminal;
   readonly #detach = new DetachFilter();
   readonly #restore: () => void;
+  #lastTyped: number | undefined;
+  #held = false;
+  #shown = false;
+  #busy = false;
+  #endTimer: NodeJS.Timeout | undefined;
+  #wasLost = false;
 
   constructor(io: CliIo, options: AttachOptions, resolve: (code: number) => void, reject: (error: Error) => void) {
     this.#io = io;
@@ -76,6 +91,7 @@ class Attachment {
 
   readonly #onTyped = (typed: Buffer): void => {
     if (!this.#io.stdin.isTTY) {
+      this.#lastTyped = typed.at(-1);
       this.#type(typed);
       return;
     }
@@ -89,8 +105,13 @@ class Attachment {
   };
 
   readonly #onInputEnd = (): void => {
-    if (this.#io.stdin.isTTY) this.#leave();
-    else this.#type(Buffer.from(END_OF_INPUT));
+    if (this.#io.stdin.isTTY) {
+      this.#leave();
+      return;
+    }
+    // A shell runs the last line of a file, too, when it has no end.
+    if (this.#lastTyped !== undefined && !LINE_ENDS.includes(this.#lastTyped)) this.#type(ENTER);
+    this.#endTimer = setInterval(() => this.#typeEndWhereIdle(), IDLE_MS);
   };
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
@@ -110,6 +131,12 @@ class Attachment {
     stdin.on('end', this.#onInputEnd);
   }
 
+  #typeEndWhereIdle(): void {
+    const idle = this.#shown && !this.#busy && this.#terminal.inputWaiting === 0;
+    this.#busy = false;
+    if (idle) this.#type(END_OF_INPUT);
+  }
+
   #type(bytes: Uint8Array): void {
     if (this.#options.view || bytes.length === 0) return;
     try {
@@ -123,9 +150,15 @@ class Attachment {
 
   #show(bytes: Uint8Array): void {
     const { stdout } = this.#io;
-    if (stdout.write(bytes)) return;
+    this.#shown = true;
+    this.#busy = true;
+    if (stdout.write(bytes) || this.#held) return;
+    this.#held = true;
     this.#terminal.pause();
-    stdout.once('drain', () => this.#terminal.resume());
+    stdout.once('drain', () => {
+      this.#held = false;
+      this.#terminal.resume();
+    });
   }
 
   #tellState(state: TerminalState): void {
@@ -133,7 +166,6 @@ class Attachment {
     if (state === 'connected' && this.#wasLost) this.#tell('connected again');
     this.#wasLost = state === 'reconnecting';
   }
-  #wasLost = false;
 
   /** A terminal in raw mode needs its carriage returns. */
   #tell(message: string): void {
@@ -161,6 +193,7 @@ class Attachment {
     stdin.off('data', this.#onTyped);
     stdin.off('end', this.#onInputEnd);
     stdin.pause();
+    clearInterval(this.#endTimer);
     stdout.off('resize', this.#onResize);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
     this.#terminal.dispose();
@@ -172,16 +205,4 @@ class Attachment {
 /** A terminal may not know its size, or say 0. */
 function usable(dimension: number | undefined): number | undefined {
   return dimension === undefined || dimension < 1 ? undefined : Math.min(dimension, MAX_DIMENSION);
-}
-
-/** Puts a terminal into raw mode; answers what restores it, which also happens when the process ends in any other way. */
-function makeRaw(stdin: Input): () => void {
-  if (!stdin.isTTY || stdin.setRawMode === undefined) return () => undefined;
-  stdin.setRawMode(true);
-  const restore = (): void => {
-    process.off('exit', restore);
-    stdin.setRawMode?.(false);
-  };
-  process.on('exit', restore);
-  return restore;
 }

@@ -13,9 +13,9 @@ export interface WaitOptions extends CommonOptions {
   readonly wait?: boolean;
 }
 
-export function withWaitOption(command: Command): Command {
+export function withWaitOption(command: Command, when = 'on a terminal'): Command {
   return command
-    .option('--wait', 'show progress until the operation has ended (default on a terminal)')
+    .option('--wait', `show progress until the operation has ended (default ${when})`)
     .option('--no-wait', 'return as soon as the operation has begun');
 }
 

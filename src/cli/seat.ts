@@ -60,7 +60,7 @@ function addTerminal(seat: Command, io: CliIo): void {
     .command('terminal')
     .description(
       `open a shell in a seat; ends with the shell's exit code. ${DETACH_KEYS} leaves and lets the shell live on. ` +
-        'Where standard input is a pipe, its end types Ctrl-D.',
+        'Where standard input is a pipe, its end types Ctrl-D, until the shell ends.',
     )
     .argument('<workshop>', 'id or name')
     .argument('<seat>', 'its number')

@@ -76,7 +76,11 @@ async function create(io: CliIo, name: string | undefined, options: CreateOption
 }
 
 function summary(workshop: Workshop): string {
-  return `Workshop "${workshop.name}" (${workshop.id}): ${workshop.status}, ${workshop.seats} seats, code ${showCode(workshop.code)}`;
+  return `Workshop "${workshop.name}" (${workshop.id}): ${workshop.status}, ${seatCount(workshop)}, code ${showCode(workshop.code)}`;
+}
+
+function seatCount({ seats }: Workshop): string {
+  return seats === 1 ? '1 seat' : `${seats} seats`;
 }
 
 async function workshopWithSeats(client: ControlPlaneClient, id: string, operation: Operation, signal: AbortSignal) {
@@ -211,28 +215,32 @@ function addDelete(workshop: Command, io: CliIo): void {
     .description('delete a workshop with all its seats and their files')
     .argument('<workshop>', 'id or name')
     .option('--yes', 'do not ask');
-  withWaitOption(withCommonOptions(command)).action((idOrName: string, options: WaitOptions & { yes?: true }) => {
-    if (!options.yes && !(io.stdin.isTTY && io.stderr.isTTY)) {
-      throw new InvalidInputError('Deleting needs --yes where nobody can be asked.', { path: 'yes' });
-    }
-    return operate(
-      io,
-      idOrName,
-      options,
-      async (client, found, signal) => {
-        if (!options.yes) await confirmDeletion(io, found, signal);
-        return client.deleteWorkshop(found.id, signal);
-      },
-      () => 'Deleting cannot be undone.',
-    );
-  });
+  withWaitOption(withCommonOptions(command), 'always').action(
+    (idOrName: string, given: WaitOptions & { yes?: true }) => {
+      // Who deletes wants to know that it is gone, also in a script.
+      const options = { ...given, wait: given.wait ?? true };
+      if (!options.yes && !(io.stdin.isTTY && io.stderr.isTTY)) {
+        throw new InvalidInputError('Deleting needs --yes where nobody can be asked.', { path: 'yes' });
+      }
+      return operate(
+        io,
+        idOrName,
+        options,
+        async (client, found, signal) => {
+          if (!options.yes) await confirmDeletion(io, found, signal);
+          return client.deleteWorkshop(found.id, signal);
+        },
+        () => 'Deleting cannot be undone.',
+      );
+    },
+  );
 }
 
 async function confirmDeletion(io: CliIo, workshop: Workshop, signal: AbortSignal): Promise<void> {
   const readline = createInterface({ input: io.stdin, output: io.stderr, terminal: true });
   try {
     readline.once('SIGINT', () => process.emit('SIGINT', 'SIGINT'));
-    const question = `Delete "${workshop.name}" (${workshop.id}) with its ${workshop.seats} seats and all their files? [y/N] `;
+    const question = `Delete "${workshop.name}" (${workshop.id}) with its ${seatCount(workshop)} and all files? [y/N] `;
     const answer = await readline.question(question, { signal });
     if (/^y(es)?$/i.test(answer.trim())) return;
   } catch (error) {

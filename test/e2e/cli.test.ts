@@ -59,8 +59,7 @@ describe('a workshop from the command line', function () {
     assert.equal(during.processes.filter((command) => command === 'sleep 9999').length, 3);
     assert.ok(during.sockets.length >= 6);
 
-    await home.expect('workshop', 'delete', 'Intro', '--yes', '--wait');
-    await home.settled(() => home.census().processes.length === 1);
+    await home.expect('workshop', 'delete', 'Intro', '--yes');
     const afterwards = home.census();
     assert.deepEqual({ ...afterwards, folders: [] }, { ...before, folders: [] });
     assert.deepEqual(
@@ -98,7 +97,8 @@ describe('a workshop from the command line', function () {
       home.expect('workshop', 'create', 'Twin', '--seats', '1', '--no-start', '--json'),
     ]);
     const ids = made.map((text) => (JSON.parse(text) as Created).workshop.id);
-    assert.equal(processesNaming(home.folder).length, 1, 'two commands at once started two control planes');
+    // Of the two control planes that were started at once, one finds the other and ends.
+    await home.settled(() => processesNaming(home.folder).length === 1);
     const ambiguous = await home.run(['workshop', 'show', 'Twin']);
     assert.equal(ambiguous.code, 2);
     for (const id of ids) assert.match(ambiguous.stderr, new RegExp(id));
@@ -111,7 +111,7 @@ describe('a workshop from the command line', function () {
     const { url } = await home.connection();
     const stranger = await home.run(['workshop', 'list', '--server', url], '', { CARAPACE_TOKEN: 'guessed' });
     assert.equal(stranger.code, 1);
-    for (const id of ids) await home.expect('workshop', 'delete', id, '--yes', '--wait');
+    for (const id of ids) await home.expect('workshop', 'delete', id, '--yes');
   });
 
   it('goes on when who waits for it presses Ctrl-C', async () => {
@@ -126,7 +126,7 @@ describe('a workshop from the command line', function () {
     assert.equal(code, 130);
     assert.match(stderr, /goes on\. To undo it: carapace workshop delete ws-\w+ --yes/);
     const [workshop] = await listed(home);
-    await home.expect('workshop', 'delete', workshop!.id, '--yes', '--wait');
+    await home.expect('workshop', 'delete', workshop!.id, '--yes');
     assert.deepEqual(await listed(home), []);
   });
 
@@ -143,7 +143,7 @@ describe('a workshop from the command line', function () {
     await home.expect('workshop', 'extend', 'Files', '30', '--wait');
     const [workshop] = await listed(home);
     assert.ok(Date.parse(workshop!.expires_at) - Date.now() <= 30 * 60_000);
-    await home.expect('workshop', 'delete', 'Files', '--yes', '--wait');
+    await home.expect('workshop', 'delete', 'Files', '--yes');
   });
 });
 
@@ -152,7 +152,7 @@ describe('a seat from the command line', function () {
   const home = new TestHome();
   before(() => create(home, 'Intro', '--seats', '2'));
   after(async () => {
-    await home.expect('workshop', 'delete', 'Intro', '--yes', '--wait');
+    await home.expect('workshop', 'delete', 'Intro', '--yes');
     await home.dispose();
   });
 
@@ -218,8 +218,9 @@ describe('a seat from the command line', function () {
     const second = await home.run(['serve', '--port', '0']);
     assert.equal(second.code, 3);
     assert.match(second.stderr, /^carapace: .+\n$/);
-    const agent = await home.run(['agent', '--state-dir', join(home.folder, 'elsewhere'), '--listen', '127.0.0.1:0']);
-    assert.equal(agent.code, 1);
+    const options = ['--state-dir', join(home.folder, 'elsewhere'), '--listen', '127.0.0.1:0', '--insecure-loopback'];
+    const agent = await home.run(['agent', ...options]);
+    assert.notEqual(agent.code, 0);
     assert.match(agent.stderr, /AGENT_TOKEN/);
     assert.match(await home.expect('logs'), /==> .*serve\.log/);
     assert.match(await home.expect('status'), /status: ok/);

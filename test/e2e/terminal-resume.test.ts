@@ -1,6 +1,8 @@
 /** Fifty connections are cut by reset while bytes flow both ways; what arrives is what was sent. */
 import assert from 'node:assert/strict';
 import { createHash, randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { ControlPlaneClient } from '../../src/client/control-plane.ts';
 import { SeatFiles } from '../../src/client/seat-files.ts';
@@ -164,5 +166,40 @@ describe('a terminal over a network that breaks', function () {
     const files = new SeatFiles({ access, workshopId, seat: 1 });
     const sum = Buffer.from((await files.read('in.sum')).bytes).toString();
     assert.equal(sum.split(' ')[0], createHash('sha256').update(input).digest('hex'));
+  });
+
+  it('goes on when the agent is killed and another takes its place', async () => {
+    let shown = '';
+    const states: string[] = [];
+    let failed: Error | undefined;
+    const terminal = new SeatTerminal(
+      {
+        getAccess: (signal) => client.access(workshopId, 1, 'instructor', signal),
+        workshopId,
+        seat: 1,
+        cols: 80,
+        rows: 24,
+      },
+      {
+        onData: (bytes) => (shown += Buffer.from(bytes).toString()),
+        onState: (state) => void states.push(state),
+        onSkipped: () => undefined,
+        onExit: () => undefined,
+        onFailed: (error) => (failed = error),
+      },
+    );
+    try {
+      terminal.write('kept=$((40 + 2)); echo first $kept\n');
+      await home.settled(() => shown.includes('first 42\r'));
+      const agentFile = join(home.folder, 'worker', 'agent.json');
+      const agent = JSON.parse(readFileSync(agentFile, 'utf8')) as { pid: number };
+      process.kill(agent.pid, 'SIGKILL');
+      terminal.write('echo second $kept\n');
+      await home.settled(() => failed !== undefined || shown.includes('second 42\r'));
+      assert.equal(failed, undefined);
+      assert.deepEqual(states, ['connecting', 'connected', 'reconnecting', 'connected']);
+    } finally {
+      terminal.dispose();
+    }
   });
 });

@@ -117,3 +117,12 @@ function errorOfCloseCode(code: number, established: boolean): CarapaceError {
   }
   return new UnavailableError(`The connection to the seat was lost (WebSocket close code ${code}).`);
 }
+
+/** What a person is told of the state. */
+export type TerminalState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+
+export function visibleState(state: ReconnectState): TerminalState {
+  if (state.phase === 'ended') return 'closed';
+  if (state.phase === 'connected') return 'connected';
+  return state.established ? 'reconnecting' : 'connecting';
+}

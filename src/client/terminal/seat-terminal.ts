@@ -6,10 +6,17 @@ import type { ServerControl } from '../../protocol/terminal.ts';
 import { seatPath } from '../seat-path.ts';
 import { InputBuffer } from './input-buffer.ts';
 import { OutputCursor } from './output-cursor.ts';
-import { INITIAL_STATE, reduce, type ReconnectEvent, type ReconnectState } from './reconnect-state.ts';
+import {
+  INITIAL_STATE,
+  reduce,
+  visibleState,
+  type ReconnectEvent,
+  type ReconnectState,
+  type TerminalState,
+} from './reconnect-state.ts';
 import { TerminalConnection, type Ending } from './terminal-connection.ts';
 
-export type TerminalState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+export type { TerminalState };
 
 export interface SeatTerminalOptions {
   /** Asked before the first connection, and again after a refusal or a failure to connect. */
@@ -305,12 +312,6 @@ export class SeatTerminal {
     if (this.#options.mode === 'view') return;
     this.#live()?.sendControl({ type: 'resize', cols: this.#cols, rows: this.#rows });
   }
-}
-
-function visibleState(state: ReconnectState): TerminalState {
-  if (state.phase === 'ended') return 'closed';
-  if (state.phase === 'connected') return 'connected';
-  return state.established ? 'reconnecting' : 'connecting';
 }
 
 function asCarapaceError(error: unknown): CarapaceError {

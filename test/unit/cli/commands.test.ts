@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { parse } from 'yaml';
 import type { ErrorInfo } from '../../../src/protocol/errors.ts';
-import type { OperationStatus } from '../../../src/protocol/operation.ts';
+import type { OperationKind, OperationStatus } from '../../../src/protocol/operation.ts';
 import { serve, type TestServer } from '../client/servers.ts';
 import { run, type Ran } from './run.ts';
 
@@ -50,13 +50,14 @@ describe('commands', () => {
   let workshops = [workshop('ws-1', 'Intro'), workshop('ws-2', 'Twice'), workshop('ws-3', 'Twice')];
   let end: { status: OperationStatus; error: ErrorInfo | null } = { status: 'succeeded', error: null };
   let refusal: ErrorInfo | undefined;
+  let kind: OperationKind = 'workshop.create';
   const log: string[] = [];
   const bodies: unknown[] = [];
   const tokens: (string | undefined)[] = [];
 
   const operation = (status: OperationStatus, error: ErrorInfo | null = null) => ({
     id: 'op-1',
-    kind: 'workshop.create',
+    kind,
     subject: 'workshop/ws-1',
     title: 'Create workshop "Intro"',
     status,
@@ -70,6 +71,7 @@ describe('commands', () => {
     const target = `${request.method ?? ''} ${request.url ?? ''}`;
     log.push(target);
     tokens.push(request.headers.authorization);
+    if (request.method === 'DELETE') kind = 'workshop.delete';
     if (body !== '') bodies.push(JSON.parse(body));
     if (refusal !== undefined && request.method !== 'GET') return [409, { error: refusal }];
     switch (target) {
@@ -109,6 +111,7 @@ describe('commands', () => {
     workshops = [workshop('ws-1', 'Intro'), workshop('ws-2', 'Twice'), workshop('ws-3', 'Twice')];
     end = { status: 'succeeded', error: null };
     refusal = undefined;
+    kind = 'workshop.create';
     for (const list of [log, bodies, tokens]) list.length = 0;
     server = await serve((request, response) => {
       if (request.url === '/api/operations/op-1/events') {
@@ -185,6 +188,9 @@ describe('commands', () => {
   it('finds workshops by id and by a name that is the only one', async () => {
     await at('workshop', 'stop', 'ws-2');
     assert.equal(log.at(-1), 'POST /api/workshops/ws-2/stop');
+    await at('workshop', 'delete', 'ws-2', '--yes', '--json');
+    const deleted = log.indexOf('DELETE /api/workshops/ws-2');
+    assert.ok(deleted !== -1 && log.indexOf('GET /api/operations/op-1') > deleted, 'it waited for the deletion');
     const before = log.length;
     const ambiguous = await at('workshop', 'delete', 'Twice', '--yes');
     assert.equal(ambiguous.code, 2);
