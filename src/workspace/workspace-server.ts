@@ -19,6 +19,7 @@ export interface WorkspaceServerOptions {
   readonly log: Logger;
   readonly sessionKeepMs?: number;
   readonly fullRingPauseMs?: number;
+  readonly aliveCheckMs?: number;
 }
 
 /** How long shells get to end, and uploads to clean up, when the server stops. */
@@ -46,7 +47,7 @@ export async function startWorkspaceServer(options: WorkspaceServerOptions): Pro
     ...(options.sessionKeepMs !== undefined && { sessionKeepMs: options.sessionKeepMs }),
     ...(options.fullRingPauseMs !== undefined && { fullRingPauseMs: options.fullRingPauseMs }),
   });
-  const terminal = createTerminalServer(sessions, healthOf(sessions), log);
+  const terminal = createTerminalServer(sessions, healthOf(sessions), log, options.aliveCheckMs);
   const files = createFilesServer({ root, maxFileBytes }, { root, shell, environment }, healthOf(sessions), log);
   const servers = [terminal.server, files.server];
   try {
@@ -63,7 +64,9 @@ export async function startWorkspaceServer(options: WorkspaceServerOptions): Pro
     stop: async () => {
       terminal.dismiss();
       const stopped = Promise.all(servers.map(stopListening));
-      await Promise.all([sessions.close(STOP_GRACE_MS), stopped, files.idle()]);
+      await Promise.all([sessions.close(STOP_GRACE_MS), files.idle()]);
+      terminal.drop();
+      await stopped;
     },
   };
 }

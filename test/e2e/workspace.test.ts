@@ -167,7 +167,7 @@ describe('the workspace server as a process', function () {
     const input = randomBytes(3_000_000);
     const last = 300_000;
     const script = join(folder, 'shell');
-    const command = `stty raw -echo; head -c ${input.length} | sha256sum >sum & seq 1 ${last}; wait; echo end; exit 7`;
+    const command = `stty raw -echo; echo go; head -c ${input.length} | sha256sum >sum & seq 1 ${last}; wait; echo end; exit 7`;
     // bash gives a program in the background an empty input, unless it is told otherwise.
     const shared = command.replace('head -c', '<&3 head -c');
     writeFileSync(script, `#!/bin/bash\nexec 3<&0\n${shared}\n`, { mode: 0o755 });
@@ -178,7 +178,7 @@ describe('the workspace server as a process', function () {
     const all = Buffer.concat(client.output).toString();
     assert.equal(
       createHash('sha256').update(all).digest('hex'),
-      createHash('sha256').update(`${expected}end\n`).digest('hex'),
+      createHash('sha256').update(`go\n${expected}end\n`).digest('hex'),
     );
     assert.deepEqual(client.exit, { type: 'exit', code: 7, signal: null });
     assert.ok(client.resets >= 30, `only ${client.resets} connections were reset`);
@@ -229,8 +229,10 @@ class ResumingClient {
     const url = `ws://${this.#address}/terminal?client=resuming-client${resume}`;
     const socket = new WebSocket(url, [TERMINAL_SUBPROTOCOL], { createConnection: () => tcp });
     let sent = Infinity;
-    const send = (acknowledged: number) => {
-      while (sent < this.#input.length && sent - acknowledged < WINDOW_BYTES) {
+    let acknowledged = 0;
+    const send = () => {
+      // Before its first word the program has not switched off the echo.
+      while (this.#offset > 0 && sent < this.#input.length && sent - acknowledged < WINDOW_BYTES) {
         socket.send(this.#input.subarray(sent, sent + PIECE_BYTES));
         sent += PIECE_BYTES;
       }
@@ -240,6 +242,7 @@ class ResumingClient {
         this.output.push(data);
         this.#offset += data.length;
         socket.send(JSON.stringify({ type: 'ack', bytes: this.#offset }));
+        send();
         return;
       }
       const message = serverControlSchema.parse(JSON.parse(data.toString()));
@@ -247,9 +250,13 @@ class ResumingClient {
         assert.deepEqual([message.offset, message.skipped], [this.#offset, 0]);
         this.#session = message.session;
         sent = message.input_offset;
-        send(sent);
-      } else if (message.type === 'ack') send(message.bytes);
-      else if (message.type === 'exit') this.exit = message;
+        acknowledged = sent;
+        send();
+      } else if (message.type === 'ack') {
+        acknowledged = message.bytes;
+        send();
+      }
+      if (message.type === 'exit') this.exit = message;
     });
     socket.on('error', () => undefined);
     await once(socket, 'close');

@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { link, rename, rm, unlink } from 'node:fs/promises';
 import { conflict, hasCode } from './file-errors.ts';
 import { quotePath } from './path.ts';
-import { temporaryName } from './temporary.ts';
+import { withTemporaryName } from './temporary.ts';
 import { statIfThere, type HeldFolder } from './workspace-root.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function publish(
     if (isFolder) await rename(from.path, to);
     else await moveIntoGap(from.path, to);
   } else if (isFolder || there.isDirectory()) {
-    await exchange(from.path, to, held.at(temporaryName()));
+    await withTemporaryName((aside) => exchange(from.path, to, held.at(aside)));
   } else {
     await rename(from.path, to);
   }

@@ -9,7 +9,7 @@ import type { PathLocks } from './locks.ts';
 import { makeParents, unmakeParents, type Spot } from './make-folder.ts';
 import { quotePath } from './path.ts';
 import { publish } from './publish.ts';
-import { temporaryName } from './temporary.ts';
+import { withTemporaryName } from './temporary.ts';
 import { inFolder, type HeldFolder, type Place, type WorkspaceRoot } from './workspace-root.ts';
 
 export interface Relocation {
@@ -106,12 +106,14 @@ async function viaTemporary(
   held: HeldFolder,
   publishCopy: (copied: Source) => Promise<void>,
 ): Promise<void> {
-  const path = held.at(temporaryName());
-  try {
-    await copyTree(source.path, path);
-    await publishCopy({ path, stats: source.stats });
-  } catch (error) {
-    await rm(path, { recursive: true, force: true });
-    throw error;
-  }
+  await withTemporaryName(async (name) => {
+    const path = held.at(name);
+    try {
+      await copyTree(source.path, path);
+      await publishCopy({ path, stats: source.stats });
+    } catch (error) {
+      await rm(path, { recursive: true, force: true });
+      throw error;
+    }
+  });
 }

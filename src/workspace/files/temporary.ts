@@ -1,15 +1,20 @@
 /** Names for what is not finished. */
 import { randomBytes } from 'node:crypto';
 
-const PREFIX = '.carapace-unfinished-';
-const PATTERN = /^\.carapace-unfinished-[0-9a-f]{16}$/;
+const unfinished = new Set<string>();
 
-/** A fresh name for something that gets its own name once it is whole. */
-export function temporaryName(): string {
-  return PREFIX + randomBytes(8).toString('hex');
+/** Runs `work` with a fresh name for something that gets its own name, or is removed, before `work` ends. */
+export async function withTemporaryName<T>(work: (name: string) => Promise<T>): Promise<T> {
+  const name = `.carapace-unfinished-${randomBytes(8).toString('hex')}`;
+  unfinished.add(name);
+  try {
+    return await work(name);
+  } finally {
+    unfinished.delete(name);
+  }
 }
 
-/** Whether something is unfinished: listings do not show it. */
+/** Whether something is being made just now: listings do not show it. What a crash left is shown, to be deleted. */
 export function isTemporary(name: string): boolean {
-  return PATTERN.test(name);
+  return unfinished.has(name);
 }

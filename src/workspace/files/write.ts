@@ -11,7 +11,7 @@ import { quotePath } from './path.ts';
 import { requireUnchanged, type Preconditions } from './preconditions.ts';
 import { moveIntoGap } from './publish.ts';
 import { requireRegular } from './read.ts';
-import { temporaryName } from './temporary.ts';
+import { withTemporaryName } from './temporary.ts';
 import { inFolder, statIfThere, type HeldFolder, type WorkspaceRoot } from './workspace-root.ts';
 
 /** The mode of a new file before the umask. */
@@ -42,23 +42,30 @@ export async function writeFile(root: WorkspaceRoot, locks: PathLocks, request: 
   await locks.with([target], () => requireWritable(target, place.stats, request));
   const spot = await makeParents(place);
   try {
-    return await inFolder(spot.folder, (held) => upload(held, spot, locks, request));
+    return await inFolder(spot.folder, (held) =>
+      withTemporaryName((name) => upload(held, held.at(name), spot, locks, request)),
+    );
   } catch (error) {
     await unmakeParents(spot);
     throw error;
   }
 }
 
-async function upload(held: HeldFolder, spot: Spot, locks: PathLocks, request: WriteRequest): Promise<Written> {
-  const temporary = held.at(temporaryName());
+async function upload(
+  held: HeldFolder,
+  temporary: string,
+  spot: Spot,
+  locks: PathLocks,
+  request: WriteRequest,
+): Promise<Written> {
   const file = await open(temporary, 'wx', NEW_FILE_MODE);
   try {
     await file.writeFile(request.body);
     await file.sync();
     const target = join(spot.folder, spot.name);
-    const created = await locks.with([target], () => putInPlace(file, temporary, held, spot, request));
+    const written = await locks.with([target], () => putInPlace(file, temporary, held, spot, request));
     await held.sync();
-    return { created, etag: etagOf(await file.stat({ bigint: true })) };
+    return written;
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -67,14 +74,13 @@ async function upload(held: HeldFolder, spot: Spot, locks: PathLocks, request: W
   }
 }
 
-/** Answers whether the file is new. */
 async function putInPlace(
   file: FileHandle,
   temporary: string,
   held: HeldFolder,
   spot: Spot,
   request: WriteRequest,
-): Promise<boolean> {
+): Promise<Written> {
   const { names, preconditions } = request;
   if (!(await held.isAt(spot.folder)))
     throw new NotFoundError(`The folder of ${quotePath(names)} was moved or deleted meanwhile.`);
@@ -82,9 +88,19 @@ async function putInPlace(
   const there = await statIfThere(target);
   await requireWritable(target, there, request);
   if (there !== undefined) await keepModeAndOwner(file, there);
+  const before = await file.stat({ bigint: true });
   if (preconditions.ifNoneMatch === '*') await createOnly(temporary, target, names);
   else await rename(temporary, target);
-  return there === undefined;
+  return { created: there === undefined, etag: await versionOf(file, before) };
+}
+
+/**
+ * The ETag of what was written; its new name has changed it once more. Where somebody has changed the content since,
+ * the one from before, which matches nothing any more: the client must not take that change for its own.
+ */
+async function versionOf(file: FileHandle, before: BigIntStats): Promise<string> {
+  const now = await file.stat({ bigint: true });
+  return etagOf(now.size === before.size && now.mtimeNs === before.mtimeNs ? now : before);
 }
 
 async function requireWritable(

@@ -76,7 +76,9 @@ export async function serve(
     answerError(exchange, error);
   }
   const milliseconds = Math.round((performance.now() - started) * 10) / 10;
-  exchange.log.info({ method, path: pathOf(target), status: response.statusCode, milliseconds }, 'request');
+  // Health is asked for all the time.
+  const level = path === '/health' ? 'debug' : 'info';
+  exchange.log[level]({ method, path: pathOf(target), status: response.statusCode, milliseconds }, 'request');
 }
 
 /** The agent's id for the request where it gives one, so that both logs can be read together. */

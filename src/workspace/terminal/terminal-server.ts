@@ -20,7 +20,7 @@ import { boundedServer } from '../http/listen.ts';
 import { Connection } from './connection.ts';
 import type { Sessions } from './sessions.ts';
 
-/** How often a connection has to show that its other side is there. */
+/** How often a connection has to show that its other side is there, where nothing else is said. */
 const ALIVE_CHECK_MS = 25_000;
 /** RFC 6455, 7.4.1, and its registry: the server is going away; try again later. */
 const GOING_AWAY = 1001;
@@ -31,9 +31,16 @@ export interface TerminalServer {
   readonly server: Server;
   /** Says goodbye to all clients, so that they come back later. */
   dismiss(): void;
+  /** Ends what is still connected, for clients that do not answer the goodbye. */
+  drop(): void;
 }
 
-export function createTerminalServer(sessions: Sessions, health: HealthSource, log: Logger): TerminalServer {
+export function createTerminalServer(
+  sessions: Sessions,
+  health: HealthSource,
+  log: Logger,
+  aliveCheckMs = ALIVE_CHECK_MS,
+): TerminalServer {
   const connections = new Set<{ readonly socket: WebSocket; readonly connection: Connection }>();
   const bounds = { noServer: true, clientTracking: false, perMessageDeflate: false } as const;
   // Only our subprotocol is ever selected: an offered token must not be echoed.
@@ -102,7 +109,7 @@ export function createTerminalServer(sessions: Sessions, health: HealthSource, l
 
   const aliveCheck = setInterval(() => {
     for (const { connection } of connections) connection.checkAlive();
-  }, ALIVE_CHECK_MS);
+  }, aliveCheckMs);
   server.once('close', () => {
     clearInterval(aliveCheck);
   });
@@ -111,6 +118,9 @@ export function createTerminalServer(sessions: Sessions, health: HealthSource, l
     server,
     dismiss: () => {
       for (const { socket } of connections) socket.close(GOING_AWAY, 'The seat is stopping.');
+    },
+    drop: () => {
+      for (const { socket } of connections) socket.terminate();
     },
   };
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ChangedError, InvalidInputError } from '../../../src/protocol/errors.ts';
+import { CarapaceError, ChangedError, InvalidInputError } from '../../../src/protocol/errors.ts';
 import { parseArguments, UsageError } from '../../../src/workspace/arguments.ts';
 import { terminalEnvironment, workspaceEnvironment } from '../../../src/workspace/environment.ts';
+import { fileError } from '../../../src/workspace/files/file-errors.ts';
 import { PathLocks } from '../../../src/workspace/files/locks.ts';
 import { isNotModified, preconditionsOf, requireUnchanged } from '../../../src/workspace/files/preconditions.ts';
 import { rangeOf } from '../../../src/workspace/files/range.ts';
@@ -76,6 +77,21 @@ describe('preconditions', () => {
     assert.equal(isNotModified(preconditionsOf({ 'if-none-match': '*' }), '"a"'), true);
     assert.equal(isNotModified(preconditionsOf({ 'if-none-match': '"c"' }), '"a"'), false);
     assert.equal(isNotModified(preconditionsOf({}), '"a"'), false);
+  });
+});
+
+describe('errors of the file system', () => {
+  it('are told as ours, and anything else as it is', () => {
+    const codes = { ENOENT: 404, ENOTDIR: 409, EISDIR: 409, EEXIST: 409, ENOTEMPTY: 409, EACCES: 403, EPERM: 403 };
+    const more = { EROFS: 403, ELOOP: 403, ENAMETOOLONG: 400, ENOSPC: 507, EDQUOT: 507, EFBIG: 413, EMFILE: 503 };
+    for (const [code, status] of Object.entries({ ...codes, ...more })) {
+      const error = fileError(Object.assign(new Error('/secret/place'), { code }), ['a', 'b']);
+      assert.ok(error instanceof CarapaceError, code);
+      assert.equal(error.status, status, code);
+      assert.doesNotMatch(error.message, /secret/);
+    }
+    const other = Object.assign(new Error('odd'), { code: 'EIO' });
+    assert.equal(fileError(other, []), other);
   });
 });
 

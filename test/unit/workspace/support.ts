@@ -1,5 +1,6 @@
 /** A workspace server in this process, on Unix sockets in a folder of its own, and clients for it. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
@@ -217,13 +218,37 @@ export async function ask(
   };
 }
 
-/** Sends bytes as they are and answers all that comes back until the server closes. */
-export async function askRaw(socketPath: string, text: string): Promise<string> {
+export interface Health {
+  readonly status: string;
+  readonly sessions: number;
+  readonly connections: number;
+  readonly viewers: number;
+}
+
+/** What the server tells of itself. */
+export async function health(workspace: TestWorkspace): Promise<Health> {
+  return (await ask(workspace, 'GET', '/health')).json() as Health;
+}
+
+/** What a terminal shows for `seq 1 last`. */
+export function numbers(last: number): string {
+  return Array.from({ length: last }, (_, index) => `${index + 1}\r\n`).join('');
+}
+
+export function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** Sends bytes as they are and answers all that comes back until the server closes, or until `enough` of it is there. */
+export async function askRaw(socketPath: string, text: string, enough?: RegExp): Promise<string> {
   const socket = connect(socketPath);
   socket.on('error', () => undefined);
   socket.write(text);
   const chunks: Buffer[] = [];
-  for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    if (enough?.test(Buffer.concat(chunks).toString()) === true) break;
+  }
   return Buffer.concat(chunks).toString();
 }
 
