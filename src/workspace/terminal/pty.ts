@@ -1,5 +1,5 @@
 /** A program in a pseudoterminal, whose last byte of output is never lost. */
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import { withoutDescriptors } from '../descriptors.ts';
@@ -28,6 +28,8 @@ export interface PtyHandlers {
 
 /** After the program's end, how long a terminal that others still hold open has to be silent to be finished. */
 const QUIET_MS = 200;
+/** More than a terminal gives in one read. */
+const REST_BYTES = 16_384;
 /** How long a program may live on after a hangup. */
 const HANGUP_GRACE_MS = 5000;
 
@@ -87,6 +89,8 @@ export class Pty {
       handlers.onData(chunk);
       this.#waitForQuiet();
     });
+    // First of all listeners: those of the stream itself close the descriptor.
+    this.#stream.prependListener('end', () => this.#readRest());
     // EIO is how Linux says that nobody holds the terminal's other side any more; 'close' follows each error.
     this.#stream.on('error', () => undefined);
     this.#stream.on('close', () => this.#closed());
@@ -146,6 +150,24 @@ export class Pty {
     } catch (error) {
       const busy = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
       return busy ? 0 : undefined;
+    }
+  }
+
+  /**
+   * Reads what the kernel still holds. At a hangup libuv may tell the end of the stream after a short read, although
+   * the terminal has more; the kernel itself says EIO only behind the last byte.
+   */
+  #readRest(): void {
+    for (;;) {
+      const piece = Buffer.allocUnsafe(REST_BYTES);
+      let count: number;
+      try {
+        count = readSync(this.#fd, piece);
+      } catch {
+        return;
+      }
+      if (count === 0) return;
+      this.#handlers.onData(piece.subarray(0, count));
     }
   }
 
