@@ -38,9 +38,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 /** Serves until SIGTERM or SIGINT, and then ends the process with code 0. @throws as {@link serve} does */
 export async function runServe(options: ServeOptions): Promise<void> {
   const log = createLog('carapace');
-  const serving = await start(options, log);
   const ended = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve(signal));
+  const serving = await start(options, log);
   log.info({ signal: await ended.promise }, 'ending');
   await serving.close();
   // Sockets that clients hold open would keep the process.
@@ -57,27 +57,25 @@ async function start(options: ServeOptions, log: Logger): Promise<Serving> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const controlPlane = new ControlPlane({ store, stateFolder, programFolder, timing, log });
   const server = createControlPlaneServer(controlPlane, token, log);
+  const close = async (): Promise<void> => {
+    // The streams of events end first: they would keep the server open.
+    const worked = controlPlane.close();
+    await server.close();
+    await worked;
+    await removeDaemonFile(paths.daemonFile, token);
+    store.close();
+  };
   try {
     const url = await listen(server, host, port);
+    // Before anybody can know the token: what is begun from now on was not left by an earlier control plane.
+    controlPlane.start();
     await writeDaemonFile(paths.daemonFile, url, token).catch((error: unknown) => {
       throw folderError(stateFolder, error);
     });
-    controlPlane.start();
     log.info({ url, state_folder: stateFolder, version: VERSION }, 'serving');
-    return {
-      url,
-      close: async () => {
-        // The stream of events ends first: it would keep the server open.
-        const worked = controlPlane.close();
-        await server.close();
-        await worked;
-        await removeDaemonFile(paths.daemonFile, token);
-        store.close();
-      },
-    };
+    return { url, close };
   } catch (error) {
-    await server.close();
-    store.close();
+    await close();
     throw error;
   }
 }

@@ -49,6 +49,27 @@ describe('the control plane', function () {
     state.assertNothingIsLeft();
   });
 
+  it('deletes one of two workshops and leaves the other as it is', async () => {
+    const { client } = controlPlane;
+    const [one, two] = await Promise.all([client.createWorkshop({ seats: 1 }), client.createWorkshop({ seats: 1 })]);
+    await Promise.all([succeeded(client, one.operation), succeeded(client, two.operation)]);
+    assert.equal(state.processes().agents, 1, 'they share the agent');
+    await succeeded(client, await client.deleteWorkshop(one.workshop.id));
+    assert.ok(!state.leftFiles().some((name) => name.includes(one.workshop.id)));
+    const { agents, seats } = state.processes();
+    assert.deepEqual({ agents, seats }, { agents: 1, seats: 1 });
+    assert.equal((await client.listSeats(two.workshop.id))[0]?.status, 'ready');
+    // The last one goes while another comes: the agent ends, or stays for the newcomer.
+    const [deletion, three] = await Promise.all([
+      client.deleteWorkshop(two.workshop.id),
+      client.createWorkshop({ seats: 1 }),
+    ]);
+    await Promise.all([succeeded(client, deletion), succeeded(client, three.operation)]);
+    assert.deepEqual([state.processes().agents, state.processes().seats], [1, 1]);
+    await succeeded(client, await client.deleteWorkshop(three.workshop.id));
+    state.assertNothingIsLeft();
+  });
+
   it('deletes a stopped workshop with its files, and one that was never started', async () => {
     const { client } = controlPlane;
     const { workshop, operation } = await client.createWorkshop({ seats: 1 });

@@ -30,7 +30,9 @@ export interface AgentBehaviour {
 const { values } = parseArgs({ strict: false, options: { 'state-dir': { type: 'string', default: '' } } });
 const folder = String(values['state-dir']);
 const seatsFile = join(folder, 'seats.json');
-if (acquireFileLock(join(folder, 'agent.lock')) === undefined) process.exit(3);
+// Held in a variable: a lock that nobody can reach any more is given back.
+const lock = acquireFileLock(join(folder, 'agent.lock'));
+if (lock === undefined) process.exit(3);
 
 function readJson<T>(path: string, otherwise: T): T {
   try {
@@ -122,4 +124,7 @@ server.listen(0, '127.0.0.1', () => {
   const file = { url: `http://127.0.0.1:${port}`, ...ownIdentity(), version: '0' };
   void writeFileAtomic(join(folder, 'agent.json'), JSON.stringify(file));
 });
-process.on('SIGTERM', () => process.exit(0));
+process.on('SIGTERM', () => {
+  lock.release();
+  process.exit(0);
+});

@@ -26,6 +26,8 @@ export interface EventStreamOptions {
 
 /** Answers with the stream until its reader leaves, its last event is sent, or the server ends. */
 export async function streamEvents(response: ServerResponse, options: EventStreamOptions): Promise<void> {
+  const hasLeft = (): boolean => response.destroyed;
+  if (hasLeft()) return;
   const left = new AbortController();
   response.once('close', () => left.abort());
   // A broken connection is a reader that left.
@@ -40,7 +42,7 @@ export async function streamEvents(response: ServerResponse, options: EventStrea
   try {
     await sendAll(response, options, signal);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted && !hasLeft()) throw error;
   } finally {
     response.end();
   }
@@ -80,7 +82,10 @@ async function send(response: ServerResponse, text: string, slowReaderMs: number
   const drained = Promise.withResolvers<undefined>();
   const onDrain = (): void => drained.resolve(undefined);
   const onAbort = (): void => drained.reject(signal.reason as Error);
-  const tooSlow = setTimeout(() => response.destroy(), slowReaderMs);
+  const tooSlow = setTimeout(() => {
+    response.destroy();
+    drained.reject(new Error('the reader takes nothing'));
+  }, slowReaderMs);
   response.once('drain', onDrain);
   signal.addEventListener('abort', onAbort, { once: true });
   try {

@@ -14,13 +14,17 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/**
- * Works on the items in order, at most `limit` at once. After the first failure nothing new is begun; what has begun
- * comes to its end before that failure is thrown.
- */
+export interface Parallel {
+  /** How many items are worked on at once. */
+  readonly limit: number;
+  /** Whether the items after one that failed are worked on, too. */
+  readonly keepGoing: boolean;
+}
+
+/** Works on the items in order. The first failure is thrown once all that has begun has come to its end. */
 export async function inParallel<T>(
   items: readonly T[],
-  limit: number,
+  options: Parallel,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const left = items.values();
@@ -32,10 +36,10 @@ export async function inParallel<T>(
       } catch (error) {
         failures.push(error);
       }
-      if (failures.length > 0) return;
+      if (failures.length > 0 && !options.keepGoing) return;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(options.limit, items.length) }, worker));
   if (failures.length > 0) throw failures[0];
 }
 

@@ -113,6 +113,7 @@ export class OperationEngine {
   resume(): void {
     this.#journal.prune();
     for (const row of this.#journal.running()) {
+      if (this.#running.has(row.id)) continue;
       this.#launch(this.#journal.resume(row, this.#handler(row).deadlineMs), true);
     }
   }

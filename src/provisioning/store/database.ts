@@ -8,6 +8,9 @@ import { migrate } from './migrations.ts';
 /** Primary result codes, https://www.sqlite.org/rescode.html; the low byte of an extended one. */
 const SQLITE = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
 
+/** How long to wait for another process that is just ending, in milliseconds. */
+const LOCK_WAIT_MS = 1_000;
+
 /** A row's schema is of zod or zod/mini: JSON columns are parsed by it. */
 type RowSchema<T> = z.core.$ZodType<T>;
 
@@ -37,7 +40,7 @@ export class Database {
   static open(path: string): Database {
     let connection: DatabaseSync | undefined;
     try {
-      connection = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+      connection = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_WAIT_MS });
       // SQLite gives its other files the mode of this one. By its path: closing another descriptor of the file would
       // drop the locks that this process has on it (fcntl_locking(2)).
       chmodSync(path, 0o600);

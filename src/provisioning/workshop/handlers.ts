@@ -90,7 +90,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   const repair: OperationHandler = {
     deadlineMs: timing.repairMs,
     run: async (context) => {
-      await seats.makeAll(context, context.operation.workshop_id);
+      await seats.makeAll(context, context.operation.workshop_id, { keepGoing: true });
       return 'Every seat is ready again, over the files it had.';
     },
     // What was made again stays; what was not shows in its seat.

@@ -55,6 +55,8 @@ export class Joining {
   async join(request: JoinRequest, address: string): Promise<Joined> {
     const workshop = this.#findByCode(request.code, address);
     permit('join', workshop);
+    // Before a seat is taken: whoever is refused here has taken none.
+    await this.#awaitWorker();
     const rejoinCode = request.rejoin_code ?? randomText(REJOIN_CODE_LENGTH);
     const learner = this.claim(workshop.id, rejoinCode, request.name);
     this.#limiter.joined(address, workshop.id);
@@ -67,6 +69,7 @@ export class Joining {
   claim(workshopId: string, rejoinCode: string, name: string | undefined): LearnerRow {
     const rejoin_hash = createHash('sha256').update(rejoinCode).digest('hex');
     return this.#store.transaction(() => {
+      permit('join', this.#records.workshopRow(workshopId));
       const known = this.#store.learners.findByRejoinHash(workshopId, rejoin_hash);
       if (known !== undefined) {
         if (name !== undefined) this.#records.renameLearner(known, name);
@@ -91,7 +94,8 @@ export class Joining {
     const row = this.#records.seatRow(workshopId, seat);
     permit('access', this.#records.workshopRow(workshopId));
     const name = role === 'learner' ? this.#store.learners.findBySeat(workshopId, seat)?.name : undefined;
-    return this.#access(row, role, name);
+    if (row.worker !== null) await this.#awaitWorker();
+    return this.#access(this.#records.seatRow(workshopId, seat), role, name);
   }
 
   /** The learner whom a token names, undefined where there is none (any more). */
@@ -126,7 +130,6 @@ export class Joining {
     if (row.worker === null) {
       throw new NotRunningError(`Seat ${row.seat} is not running yet. Wait until it is ready, or start the workshop.`);
     }
-    await this.#awaitWorker();
     const worker = this.#store.workers.find(row.worker);
     if (worker?.endpoint === undefined || worker.endpoint === null) {
       throw new UnavailableError('The worker of this seat cannot be reached now. Try again in a moment.');

@@ -120,8 +120,7 @@ export class Lifecycle {
       if (status === undefined) return;
       // A workshop that is started again has its whole time before it.
       const renewed = kind === 'workshop.start' ? { expires_at: inMinutes(row.expires_in_minutes) } : {};
-      const error = kind === 'workshop.start' ? { error: null } : {};
-      this.#records.changeWorkshop(row.id, { status, ...renewed, ...error });
+      this.#records.changeWorkshop(row.id, { status, error: null, ...renewed });
     });
     return toOperation(operation);
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from '../../client/agent.ts';
 import type { Vm } from '../../protocol/agent.ts';
 import { ConflictError, infoFromError, NotFoundError } from '../../protocol/errors.ts';
-import { inParallel, within } from '../operations/abort.ts';
+import { inParallel, within, type Parallel } from '../operations/abort.ts';
 import type { OperationContext } from '../operations/handler.ts';
 import type { Timing } from '../settings.ts';
 import type { SeatRow } from '../store/seats.ts';
@@ -37,13 +37,17 @@ export class SeatWork {
     this.#timing = options.timing;
   }
 
-  /** Makes every seat of the workshop that is not ready, over its files where there are some. */
-  async makeAll(context: OperationContext, workshopId: string): Promise<void> {
+  /** Makes every seat of the workshop that is not ready, over its files where there are some; as a rule up to the first that fails. */
+  async makeAll(
+    context: OperationContext,
+    workshopId: string,
+    options: Pick<Parallel, 'keepGoing'> = { keepGoing: false },
+  ): Promise<void> {
     await this.#worker.hold(context, 'make', async (agent) => {
       await context.step('place', () => this.#place(context, agent, workshopId));
       const wanted = this.#store.seats.of(workshopId).filter(({ status }) => status !== 'ready');
       if (wanted.length > 0) context.progress('seats', `Making ${countSeats(wanted.length)}.`);
-      await inParallel(wanted, SEATS_AT_ONCE, (row) => this.#make(context, agent, row));
+      await inParallel(wanted, { limit: SEATS_AT_ONCE, ...options }, (row) => this.#make(context, agent, row));
     });
   }
 
@@ -54,7 +58,9 @@ export class SeatWork {
     if (wanted.length === 0) return;
     context.progress('seats', `${options.keepFiles ? 'Stopping' : 'Removing'} ${countSeats(wanted.length)}.`);
     await this.#worker.hold(context, 'remove', (agent) =>
-      inParallel(wanted, SEATS_AT_ONCE, (row) => this.#end(context, agent, row, options.keepFiles)),
+      inParallel(wanted, { limit: SEATS_AT_ONCE, keepGoing: true }, (row) =>
+        this.#end(context, agent, row, options.keepFiles),
+      ),
     );
   }
 

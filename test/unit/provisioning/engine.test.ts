@@ -262,6 +262,25 @@ describe('the operations', () => {
     assert.ok(journal.find(going.id).deadline > going.deadline, 'they get their whole time again');
   });
 
+  it('are not begun again by going on with those that run already', async () => {
+    let runs = 0;
+    const engine = engineWith({
+      'workshop.create': {
+        run: async () => {
+          runs += 1;
+          await sleep(10);
+          return 'done';
+        },
+      },
+    });
+    const { id } = engine.begin(request('workshop.create'), () => undefined);
+    engine.resume();
+    await ended(id);
+    await engine.close();
+    assert.equal(runs, 1);
+    assert.deepEqual(lines(id), ['state: workshop.create of one', 'complete: done']);
+  });
+
   it('reach each named step once before and once after', async () => {
     const reached: string[] = [];
     const engine = engineWith(

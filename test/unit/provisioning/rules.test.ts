@@ -71,7 +71,7 @@ describe('the rules of the control plane', () => {
     elsewhere('seat.create', 'after');
   });
 
-  it('do so much at once and no more, and begin nothing after a failure', async () => {
+  it('do so much at once and no more, and go on after a failure only where they are told to', async () => {
     let now = 0;
     let most = 0;
     const begun: number[] = [];
@@ -83,12 +83,16 @@ describe('the rules of the control plane', () => {
       now -= 1;
       if (item === 4) throw new Error('four');
     };
-    await inParallel([1, 2, 3], 2, work);
+    await inParallel([1, 2, 3], { limit: 2, keepGoing: false }, work);
     assert.equal(most, 2);
     begun.length = 0;
-    await assert.rejects(inParallel([1, 2, 3, 4, 5, 6, 7, 8], 2, work), /four/);
+    const items = [1, 2, 3, 4, 5, 6, 7, 8];
+    await assert.rejects(inParallel(items, { limit: 2, keepGoing: false }, work), /four/);
     assert.ok(begun.length <= 5, `begun: ${begun.join()}`);
     assert.equal(now, 0, 'what has begun has come to its end');
+    begun.length = 0;
+    await assert.rejects(inParallel(items, { limit: 2, keepGoing: true }, work), /four/);
+    assert.deepEqual(begun, items);
   });
 
   it('tell a time limit from a cancelling', async () => {

@@ -253,9 +253,8 @@ export class LocalWorker {
   }
 
   async #end(signal: AbortSignal): Promise<void> {
+    const agent = this.isAlive() ? this.#agent : await this.#adopt(signal, 'remove');
     this.#records.changeWorker(LOCAL_WORKER, { status: 'draining' });
-    const agent =
-      this.#agent !== undefined && isAlive(this.#agent.file) ? this.#agent : await this.#adopt(signal, 'remove');
     if (agent !== undefined) await this.#deleteUnknownSeats(agent.client, signal);
     this.#agent = undefined;
     await untilAborted(endProcesses(findAgents(this.#place), this.#timing.agentEndMs), signal);
