@@ -9,6 +9,9 @@ export interface FileLock {
 /** SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy */
 const SQLITE_BUSY = 5;
 
+/** Keeps what is locked from the garbage collector, which would close it. */
+const held = new Set<DatabaseSync>();
+
 /** Whether an error of `node:sqlite` says that another process holds the file. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
@@ -27,8 +30,10 @@ export function acquireFileLock(path: string): FileLock | undefined {
     if (isBusy(error)) return undefined;
     throw error;
   }
+  held.add(database);
   return {
     release: () => {
+      held.delete(database);
       database.close();
     },
   };
