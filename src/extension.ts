@@ -1,6 +1,7 @@
 /** The extension's composition root: builds the parts, registers them, and disposes them. */
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import type { Connection } from './client/connection.ts';
 import { ControlPlaneClient } from './client/control-plane.ts';
 import { stateFolder } from './lib/state-folder.ts';
 import { connectionCommands } from './providers/commands/connection-commands.ts';
@@ -15,8 +16,7 @@ import { Disposer } from './providers/disposer.ts';
 import { SeatFileSystem } from './providers/files/seat-file-system.ts';
 import { isStale } from './providers/model/connection-status.ts';
 import { SEAT_SCHEME } from './providers/model/seat-uri.ts';
-import type { ModelState } from './providers/model/state.ts';
-import { workshopOf } from './providers/model/state.ts';
+import { workshopOf, type ModelState } from './providers/model/state.ts';
 import { OperationRunner } from './providers/operation-runner.ts';
 import { Problems } from './providers/problems.ts';
 import { SeatAccess } from './providers/seat-access.ts';
@@ -39,34 +39,12 @@ export interface CarapaceApi {
 /** Registers everything before any I/O; looking for the control plane comes last, and starts none. */
 export function activate(context: vscode.ExtensionContext): CarapaceApi {
   const vs = vscode;
-  const t = vs.l10n.t;
   const parts = new Disposer();
   context.subscriptions.push(parts);
 
   const log = parts.add(vs.window.createOutputChannel('Carapace', { log: true }));
   const problems = new Problems(vs, log);
-  const warnOfMemory = () =>
-    void vs.window.showWarningMessage(
-      t('This system has no key store that works, so Carapace keeps the token in memory until this window closes.'),
-    );
-  const secrets = new Secrets(context.secrets, log, warnOfMemory);
-  const local = localSource(stateFolder(), join(context.extensionPath, 'dist', 'cli.cjs'));
-  const askToken = (url: string) =>
-    vs.window.showInputBox({
-      title: url,
-      prompt: t('The token of this control plane'),
-      password: true,
-      ignoreFocusOut: true,
-    });
-  const source = () => {
-    const url = vs.workspace.getConfiguration('carapace').get<string>('controlPlane.url', '').trim();
-    return url === '' ? local : configuredSource({ url, secrets, askToken, t });
-  };
-  const changed = new vs.EventEmitter<void>();
-  const connect = (connection: ConstructorParameters<typeof ControlPlaneClient>[0]) =>
-    new ControlPlaneClient(connection);
-  const service = parts.add(new ControlPlaneService({ changed, source, connect, log, t }));
-
+  const service = parts.add(createService(context, log));
   const access = new SeatAccess({
     client: (signal) => service.current(signal),
     endpoint: (workshopId) => workshopOf(service.state, workshopId)?.endpoint,
@@ -97,7 +75,24 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
   const keys = new Context(vs);
   parts.add(service.onDidChange(() => keys.set({ 'carapace.connection': service.status.kind })));
   parts.add(service.onDidChange(() => !isStale(service.status) && terminals.update(service.state)));
-  parts.add(watchConnection(vs, stateFolder(), () => service.poke()));
+  parts.add(watchConnection(vs, service, stateFolder()));
   service.start();
   return { state: () => service.state, connection: () => service.status };
+}
+
+/** The service over the control plane of this machine, or over the one that the settings name. */
+function createService(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): ControlPlaneService {
+  const { window, workspace, l10n } = vscode;
+  const t = l10n.t;
+  const warning = t('The key store of this system does not work: Carapace keeps the token until this window closes.');
+  const secrets = new Secrets(context.secrets, log, () => void window.showWarningMessage(warning));
+  const askToken = (title: string) =>
+    window.showInputBox({ title, prompt: t('The token of this control plane'), password: true, ignoreFocusOut: true });
+  const local = localSource(stateFolder(), join(context.extensionPath, 'dist', 'cli.cjs'));
+  const source = () => {
+    const url = workspace.getConfiguration('carapace').get('controlPlane.url', '').trim();
+    return url === '' ? local : configuredSource({ url, secrets, askToken, t });
+  };
+  const connect = (connection: Connection) => new ControlPlaneClient(connection);
+  return new ControlPlaneService({ changed: new vscode.EventEmitter<void>(), source, connect, log, t });
 }

@@ -62,7 +62,10 @@ function addSeats(service: HttpService, agent: Agent): void {
   });
 
   // The control plane asks every few seconds: no log line each.
-  const list = { logLevel: 'warn', schema: { querystring: listQuerySchema, response: { 200: vmsAnswerSchema } } } as const;
+  const list = {
+    logLevel: 'warn',
+    schema: { querystring: listQuerySchema, response: { 200: vmsAnswerSchema } },
+  } as const;
   service.get('/vms', list, (request) => ({ vms: agent.seats.list(request.query.workshop_id) }));
 
   const one = { schema: { params: seatParamsSchema, response: { 200: vmSchema } } };

@@ -130,11 +130,13 @@ export class ControlPlaneService {
     }
   }
 
-  /** Like {@link client}, and returns once the state is what that control plane says. */
+  /** Like {@link client}, and returns once the state is what that control plane says. @throws why it is not */
   async connected(signal?: AbortSignal): Promise<ControlPlaneClient> {
     const client = await this.client(signal);
     await this.#settled(signal);
-    return client;
+    if (this.#status.kind === 'live') return client;
+    const error = 'error' in this.#status ? this.#status.error : undefined;
+    throw error ?? new UnavailableError(this.#options.t('The control plane closed the connection.'));
   }
 
   /** The control plane where one is at hand, for what happens without the user. @throws UnavailableError */

@@ -8,10 +8,10 @@ import type { Operation } from '../protocol/operation.ts';
 import { CANCELLED, ok, type Outcome } from './commands/outcome.ts';
 import type { ControlPlaneService } from './control-plane-service.ts';
 
-/** How long one control plane may be silent before another look for it, in milliseconds. */
-const PATIENCE_MS = 5_000;
-/** How often a control plane that went away is looked for, or started, again. */
-const RECONNECTS = 3;
+/** How long a control plane may be out of reach before it is looked for, or started, again, in milliseconds. */
+const PATIENCE_MS = 1_000;
+/** How long none may be found before giving up, in milliseconds; the operation goes on without a watcher. */
+const GIVE_UP_MS = 60_000;
 
 /** What has been begun; no operation where there was nothing to wait for. */
 interface Begun {
@@ -104,11 +104,17 @@ export class OperationRunner {
     onEvent: (event: CarapaceEvent) => void,
   ): Promise<Operation> {
     const { signal } = this.#lifetime;
-    for (let reconnects = 0; ; reconnects += 1) {
+    let lostAt: number | undefined;
+    const heard = (event: CarapaceEvent) => {
+      lostAt = undefined;
+      onEvent(event);
+    };
+    for (;;) {
       try {
-        return await waitForOperation(client, operationId, { signal, onEvent, patienceMs: PATIENCE_MS });
+        return await waitForOperation(client, operationId, { signal, onEvent: heard, patienceMs: PATIENCE_MS });
       } catch (error) {
-        if (!(error instanceof UnavailableError) || reconnects === RECONNECTS) throw error;
+        lostAt ??= Date.now();
+        if (!(error instanceof UnavailableError) || Date.now() - lostAt > GIVE_UP_MS) throw error;
         this.#log.warn(`${operationId}: ${error.message}`);
         client = await this.#service.client(signal);
       }

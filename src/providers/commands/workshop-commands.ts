@@ -1,13 +1,14 @@
 /** Commands on workshops: try, create, start, stop, delete, and the link to join by. */
 import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
+import type { ControlPlaneClient } from '../../client/control-plane.ts';
 import { normaliseCode, showCode } from '../../protocol/names.ts';
-import type { CreatedWorkshop } from '../../protocol/operation.ts';
+import { workshopSubject, type CreatedWorkshop } from '../../protocol/operation.ts';
 import { providerSchema, runtimeSchema, type CreateWorkshop, type Workshop } from '../../protocol/workshop.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
 import type { CreateDefaults } from '../model/create-form.ts';
 import { deletionLosses } from '../model/losses.ts';
-import { seatsOf, workshopsOf } from '../model/state.ts';
+import { runningOperationOf, seatsOf, workshopsOf } from '../model/state.ts';
 import type { OperationRunner } from '../operation-runner.ts';
 import { parseCreateArgument, parseTarget } from './arguments.ts';
 import { askForWorkshop } from './create-dialog.ts';
@@ -64,20 +65,36 @@ function configuredDefaults(vs: typeof vscode): CreateDefaults {
 
 /** One seat on this machine; the one that an earlier try has left is used again. */
 async function tryLocal(parts: WorkshopCommandParts): Promise<Outcome> {
-  const { vs, service } = parts;
+  const { vs, operations } = parts;
   const name = vs.l10n.t('My first seat');
+  const outcome = await operations.run(vs.l10n.t('Creating "{0}"', name), async (client) => {
+    const begun = await beginTry(parts, client, name);
+    parts.reveal(begun.workshop.id);
+    return begun;
+  });
+  if (outcome.status === 'ok') offerTerminal(parts, outcome.value.workshop);
+  return outcome;
+}
+
+async function beginTry(
+  { vs, service }: WorkshopCommandParts,
+  client: ControlPlaneClient,
+  name: string,
+): Promise<CreatedWorkshop> {
   await service.connected();
-  const earlier = workshopsOf(service.state).find((one) => one.name === name && one.provider === 'local');
-  switch (earlier?.status) {
+  const workshop = workshopsOf(service.state).find((one) => one.name === name && one.provider === 'local');
+  switch (workshop?.status) {
     case 'running':
-      parts.reveal(earlier.id);
-      offerTerminal(parts, earlier);
-      return ok({ workshop: earlier, operation: null });
+      return { workshop, operation: null };
+    case 'provisioning':
+      return { workshop, operation: runningOperationOf(service.state, workshopSubject(workshop.id)) };
     case 'created':
     case 'stopped':
-      return start(parts, earlier);
-    default:
-      return create(parts, { name, seats: 1, provider: 'local', runtime: configuredDefaults(vs).runtime });
+      return { workshop, operation: await client.startWorkshop(workshop.id) };
+    default: {
+      const { runtime } = configuredDefaults(vs);
+      return client.createWorkshop({ name, seats: 1, provider: 'local', runtime }, { idempotencyKey: randomUUID() });
+    }
   }
 }
 

@@ -132,6 +132,11 @@ export function operationOf(state: ModelState, operationId: string): Operation |
   return state.operations.get(operationSubject(operationId));
 }
 
+/** What is under way on a subject; null where nothing is. */
+export function runningOperationOf(state: ModelState, subject: string): Operation | null {
+  return operationsOf(state).find((one) => one.subject === subject && one.status === 'running') ?? null;
+}
+
 export function linesOf(state: ModelState, operationId: string): readonly ProgressLine[] {
   return state.lines.get(operationId) ?? [];
 }
