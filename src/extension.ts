@@ -15,6 +15,7 @@ import { ControlPlaneService } from './providers/control-plane-service.ts';
 import { Disposer } from './providers/disposer.ts';
 import { SeatFileSystem } from './providers/files/seat-file-system.ts';
 import { isStale } from './providers/model/connection-status.ts';
+import type { WorkshopsNode } from './providers/model/nodes.ts';
 import { SEAT_SCHEME } from './providers/model/seat-uri.ts';
 import { workshopOf, type ModelState } from './providers/model/state.ts';
 import { OperationRunner } from './providers/operation-runner.ts';
@@ -62,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
 
   const operations = parts.add(new OperationRunner(vs, service, log));
   const picker = new Picker(vs, service);
-  const reveal = (workshopId: string) => workshops.reveal(workshopId);
+  const reveal = (node: WorkshopsNode) => workshops.reveal(node);
   const list = (workshop: string, seat: number) => (path: string) =>
     access.withFiles(workshop, seat, (seatFiles) => seatFiles.list(path));
   const handlers = {

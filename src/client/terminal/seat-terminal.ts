@@ -14,6 +14,7 @@ import {
   type ReconnectState,
   type TerminalState,
 } from './reconnect-state.ts';
+import { ReplayFilter } from './replay-filter.ts';
 import { TerminalConnection, type Ending } from './terminal-connection.ts';
 
 export type { TerminalState };
@@ -59,6 +60,8 @@ export class SeatTerminal {
   readonly #client = randomUUID();
   readonly #input = new InputBuffer();
   readonly #output = new OutputCursor();
+  /** While a session that was joined shows again what others have seen. */
+  #replay: ReplayFilter | undefined;
   readonly #stop = new AbortController();
   #state: ReconnectState = INITIAL_STATE;
   #told: TerminalState | undefined;
@@ -223,11 +226,19 @@ export class SeatTerminal {
   }
 
   #takeOutput(bytes: Uint8Array): void {
-    const fresh = this.#output.take(bytes);
+    const fresh = this.#withoutQuestions(this.#output.take(bytes));
     if (fresh.length > 0) this.#handlers.onData(fresh);
     const seen = this.#output.offset ?? 0;
     if (seen - this.#acknowledged >= ACK_BYTES) this.#sendAck();
     else this.#ackTimer ??= setTimeout(() => this.#sendAck(), ACK_IDLE_MS);
+  }
+
+  #withoutQuestions(bytes: Uint8Array): Uint8Array {
+    const replay = this.#replay;
+    if (replay === undefined) return bytes;
+    const shown = replay.take(bytes);
+    if (replay.isOver) this.#replay = undefined;
+    return shown;
   }
 
   #takeControl(control: ServerControl): void {
@@ -254,12 +265,17 @@ export class SeatTerminal {
     clearTimeout(this.#readyTimer);
     this.#session = ready.session;
     this.#acknowledged = ready.offset;
+    if (this.#output.offset === undefined) this.#replay = new ReplayFilter(ready.replayed);
     const skipped = this.#output.begin(ready.offset, ready.skipped);
     // A second `ready` on one connection tells of a gap in the output; the input goes on as it was.
     const first = this.#state.phase !== 'connected';
     if (first && !this.#guard(() => this.#input.resumeFrom(ready.input_offset))) return;
     this.#dispatch({ type: 'connected' });
-    if (skipped > 0) this.#handlers.onSkipped(skipped);
+    if (skipped > 0) {
+      this.#handlers.onSkipped(skipped);
+      // Which bytes were shown before cannot be counted over a gap.
+      if (!first) this.#replay = undefined;
+    }
     if (!first) return;
     if (this.#paused) this.#connection?.pause();
     this.#sendSize();

@@ -8,6 +8,7 @@ import { providerSchema, runtimeSchema, type CreateWorkshop, type Workshop } fro
 import type { ControlPlaneService } from '../control-plane-service.ts';
 import type { CreateDefaults } from '../model/create-form.ts';
 import { deletionLosses } from '../model/losses.ts';
+import type { WorkshopsNode } from '../model/nodes.ts';
 import { runningOperationOf, seatsOf, workshopsOf } from '../model/state.ts';
 import type { OperationRunner } from '../operation-runner.ts';
 import { parseCreateArgument, parseTarget } from './arguments.ts';
@@ -21,8 +22,8 @@ export interface WorkshopCommandParts {
   readonly service: ControlPlaneService;
   readonly operations: OperationRunner;
   readonly picker: Picker;
-  /** Shows a workshop in the tree. */
-  readonly reveal: (workshopId: string) => void;
+  /** Selects a row of the tree, as soon as it is there. */
+  readonly reveal: (node: WorkshopsNode) => void;
 }
 
 type WorkshopCommandId =
@@ -67,13 +68,12 @@ function configuredDefaults(vs: typeof vscode): CreateDefaults {
 async function tryLocal(parts: WorkshopCommandParts): Promise<Outcome> {
   const { vs, operations } = parts;
   const name = vs.l10n.t('My first seat');
-  const outcome = await operations.run(vs.l10n.t('Creating "{0}"', name), async (client) => {
+  return operations.run(vs.l10n.t('Creating "{0}"', name), async (client) => {
     const begun = await beginTry(parts, client, name);
-    parts.reveal(begun.workshop.id);
+    // The selected row shows its icons: the terminal is one press away.
+    parts.reveal({ kind: 'seat', workshop: begun.workshop.id, seat: 1 });
     return begun;
   });
-  if (outcome.status === 'ok') offerTerminal(parts, outcome.value.workshop);
-  return outcome;
 }
 
 async function beginTry(
@@ -102,27 +102,16 @@ async function create(parts: WorkshopCommandParts, request: CreateWorkshop): Pro
   const t = parts.vs.l10n.t;
   const idempotencyKey = randomUUID();
   const title = request.name === undefined ? t('Creating a workshop') : t('Creating "{0}"', request.name);
-  const outcome = await parts.operations.run(title, async (client) => {
+  return parts.operations.run(title, async (client) => {
     const created = await client.createWorkshop(request, { idempotencyKey });
-    parts.reveal(created.workshop.id);
+    parts.reveal({ kind: 'workshop', workshop: created.workshop.id });
     return created;
   });
-  if (outcome.status === 'ok' && outcome.value.operation !== null) offerTerminal(parts, outcome.value.workshop);
-  return outcome;
 }
 
 async function start(parts: WorkshopCommandParts, workshop: Workshop): Promise<Outcome> {
   const title = parts.vs.l10n.t('Starting "{0}"', workshop.name);
   return parts.operations.run(title, async (client) => ({ operation: await client.startWorkshop(workshop.id) }));
-}
-
-/** Says that a workshop is ready, with the one thing that most people do next. */
-function offerTerminal({ vs }: WorkshopCommandParts, workshop: Workshop): void {
-  const t = vs.l10n.t;
-  const open = t('Open Terminal');
-  void vs.window.showInformationMessage(t('"{0}" is ready.', workshop.name), open).then((chosen) => {
-    if (chosen === open) void vs.commands.executeCommand('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
-  });
 }
 
 async function remove(parts: WorkshopCommandParts, argument: unknown): Promise<Outcome> {

@@ -22,8 +22,8 @@ export class WorkshopsView implements vscode.TreeDataProvider<WorkshopsNode> {
   readonly #changed: vscode.EventEmitter<undefined>;
   readonly #view: vscode.TreeView<WorkshopsNode>;
   readonly #disposer = new Disposer();
-  /** A workshop to show as soon as it is known. */
-  #toReveal: string | undefined;
+  /** A row to select as soon as it is known. */
+  #toReveal: WorkshopsNode | undefined;
 
   constructor(vs: typeof vscode, service: ControlPlaneService) {
     this.#vs = vs;
@@ -42,9 +42,9 @@ export class WorkshopsView implements vscode.TreeDataProvider<WorkshopsNode> {
     this.#disposer.dispose();
   }
 
-  /** Shows a workshop in the tree, now or as soon as it is known. */
-  reveal(workshopId: string): void {
-    this.#toReveal = workshopId;
+  /** Selects a row, now or as soon as it is known, without taking the focus. */
+  reveal(node: WorkshopsNode): void {
+    this.#toReveal = node;
     this.#revealKnown();
   }
 
@@ -104,10 +104,16 @@ export class WorkshopsView implements vscode.TreeDataProvider<WorkshopsNode> {
   }
 
   #revealKnown(): void {
-    const id = this.#toReveal;
-    if (id === undefined || workshopOf(this.#service.state, id) === undefined) return;
+    const node = this.#toReveal;
+    if (node === undefined || !this.#isKnown(node)) return;
     this.#toReveal = undefined;
     const options = { expand: true, select: true, focus: false };
-    this.#view.reveal({ kind: 'workshop', workshop: id }, options).then(undefined, () => undefined);
+    this.#view.reveal(node, options).then(undefined, () => undefined);
+  }
+
+  #isKnown(node: WorkshopsNode): boolean {
+    const { state } = this.#service;
+    if (node.kind === 'workshop') return workshopOf(state, node.workshop) !== undefined;
+    return seatOf(state, node.workshop, node.seat) !== undefined;
   }
 }

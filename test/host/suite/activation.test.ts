@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { describe, it } from 'mocha';
 import * as vscode from 'vscode';
-import { statePaths, stateFolder } from '../../../src/lib/state-folder.ts';
 import { COMMAND_IDS } from '../../../src/providers/commands/command-ids.ts';
-import { activate, failure, run, until } from './support.ts';
+import { activate, controlPlaneProcess, failure, run, until } from './support.ts';
 
 describe('Carapace in VS Code', () => {
   it('is activated, and starts no control plane by that', async () => {
@@ -14,7 +12,7 @@ describe('Carapace in VS Code', () => {
       return now === 'searching' ? undefined : now;
     });
     assert.equal(kind, 'absent');
-    assert.equal(existsSync(statePaths(stateFolder()).daemonFile), false);
+    assert.equal(controlPlaneProcess(), undefined);
   });
 
   it('has registered all its commands', async () => {
@@ -60,7 +58,7 @@ describe('Carapace in VS Code', () => {
       assert.equal(await failure('carapace.createWorkshop', request), 'INVALID_INPUT', JSON.stringify(request));
     }
     assert.equal(await failure('carapace.openTerminal', { workshop: '../x', seat: 1 }), 'INVALID_INPUT');
-    assert.equal(existsSync(statePaths(stateFolder()).daemonFile), false);
+    assert.equal(controlPlaneProcess(), undefined);
   });
 
   it('shows its log', async () => {

@@ -1,8 +1,12 @@
 /** What the suites in the extension host share. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { CarapaceApi } from '../../../src/extension.ts';
+import { isAlive } from '../../../src/lib/process-identity.ts';
+import { statePaths, stateFolder } from '../../../src/lib/state-folder.ts';
+import { daemonFileSchema } from '../../../src/protocol/daemon.ts';
 import type { Workshop } from '../../../src/protocol/workshop.ts';
 import type { CommandId } from '../../../src/providers/commands/command-ids.ts';
 import type { Outcome } from '../../../src/providers/commands/outcome.ts';
@@ -71,4 +75,22 @@ export async function readText(uri: vscode.Uri): Promise<string | undefined> {
 
 export async function writeText(uri: vscode.Uri, text: string): Promise<void> {
   await vscode.workspace.fs.writeFile(uri, Buffer.from(text, 'utf8'));
+}
+
+/** The process of the control plane that the extension has started; undefined where none runs. */
+export function controlPlaneProcess(): number | undefined {
+  try {
+    const file = daemonFileSchema.parse(JSON.parse(readFileSync(statePaths(stateFolder()).daemonFile, 'utf8')));
+    return isAlive(file) ? file.pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the control plane, and waits until it has ended. */
+export async function endControlPlane(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  const pid = controlPlaneProcess();
+  if (pid === undefined) return;
+  process.kill(pid, signal);
+  await until('the end of the control plane', () => (controlPlaneProcess() === undefined ? true : undefined));
 }

@@ -3,7 +3,18 @@ import { after, before, describe, it } from 'mocha';
 import * as vscode from 'vscode';
 import type { CarapaceApi } from '../../../src/extension.ts';
 import type { Workshop } from '../../../src/protocol/workshop.ts';
-import { activate, createWorkshop, failure, readText, run, seatUri, succeed, until, writeText } from './support.ts';
+import {
+  activate,
+  createWorkshop,
+  endControlPlane,
+  failure,
+  readText,
+  run,
+  seatUri,
+  succeed,
+  until,
+  writeText,
+} from './support.ts';
 
 describe('a workshop in VS Code', () => {
   let api: CarapaceApi;
@@ -18,6 +29,7 @@ describe('a workshop in VS Code', () => {
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
     const { workshops } = api.state();
     for (const { id } of workshops.values()) await run('carapace.deleteWorkshop', { workshop: id, confirmed: true });
+    await endControlPlane();
   });
 
   it('is in the tree with its seat, and its operation with its phases', async () => {
@@ -143,8 +155,10 @@ describe('a workshop in VS Code', () => {
   });
 
   it('is deleted, and gone from the tree', async () => {
+    await succeed('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
     await succeed('carapace.deleteWorkshop', { workshop: workshop.id, confirmed: true });
     await until('its end', () => (api.state().workshops.size === 0 ? true : undefined));
+    await until('the end of its terminal', () => (vscode.window.terminals.length === 0 ? true : undefined));
     assert.equal(api.state().seats.size, 0);
     await assert.rejects(async () => vscode.workspace.fs.stat(seatUri(workshop.id, 1, 'kept.txt')));
   });

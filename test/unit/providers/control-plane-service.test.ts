@@ -233,6 +233,14 @@ describe('the service behind the views', () => {
     assert.equal(service.status.kind, 'live');
   });
 
+  it('says so where what was found does not answer', async () => {
+    const { controlPlane, service } = parts;
+    controlPlane.unhealthy = new UnavailableError('It does not answer.');
+    service.start();
+    await parts.status('broken');
+    await assert.rejects(service.connected(), /It does not answer/);
+  });
+
   it('lets one caller give up without the others', async () => {
     const { service, source } = parts;
     const gate = Promise.withResolvers<Connection>();

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'mocha';
+import type * as vscode from 'vscode';
 import type { SecretStorage } from 'vscode';
 import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
 import type { SeatFiles } from '../../../src/client/seat-files.ts';
@@ -10,6 +14,8 @@ import { abandonable, debounce } from '../../../src/providers/events.ts';
 import { Pause } from '../../../src/providers/pause.ts';
 import { SeatAccess } from '../../../src/providers/seat-access.ts';
 import { Secrets } from '../../../src/providers/secrets.ts';
+import { watchConnection } from '../../../src/providers/watch-connection.ts';
+import { fakeVscode } from './fake-vscode.ts';
 import { t } from './fixtures.ts';
 
 const quiet = { warn: () => undefined };
@@ -152,6 +158,45 @@ describe('ways into seats', () => {
     await assert.rejects(access.access('ws-one', 2, signal), UnavailableError);
   });
 });
+
+describe('the watch for a control plane', () => {
+  it('tells when one appears, also where its folder comes later, and not of anything else', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'carapace-watch-'));
+    const folder = join(parent, 'home');
+    const changed = new fakeVscode.EventEmitter<undefined>();
+    let pokes = 0;
+    let poked = Promise.withResolvers<undefined>();
+    const service = {
+      status: { kind: 'absent' as const },
+      onDidChange: changed.event as unknown as vscode.Event<void>,
+      poke: () => {
+        pokes += 1;
+        poked.resolve(undefined);
+      },
+    };
+    const watching = watchConnection(quietVscode(), service, folder);
+    try {
+      assert.equal(pokes, 0);
+      mkdirSync(folder);
+      changed.fire(undefined);
+      assert.equal(pokes, 1);
+      poked = Promise.withResolvers();
+      writeFileSync(join(folder, 'other.json'), '{}');
+      writeFileSync(join(folder, 'daemon.json'), '{}');
+      await poked.promise;
+    } finally {
+      watching.dispose();
+      rmSync(parent, { recursive: true });
+    }
+  });
+});
+
+/** Windows and settings that never change. */
+function quietVscode(): Parameters<typeof watchConnection>[0] {
+  const never = () => new Disposer();
+  const quiet: unknown = { window: { onDidChangeWindowState: never }, workspace: { onDidChangeConfiguration: never } };
+  return quiet as Parameters<typeof watchConnection>[0];
+}
 
 describe('small parts', () => {
   it('dispose what was added, the latest first, and what comes late at once', () => {
