@@ -1,0 +1,101 @@
+/**
+ * Runs the tests, stage after stage, and counts them. Started by bin/test, which installs what they need.
+ * Usage: node test/run.ts [STAGE…]. The last line is `N passed, N failed, N skipped`.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { cleanEnvironment } from '../src/lib/child-environment.ts';
+import { endLeftovers, runCommand } from './support/processes.ts';
+import { RESULT_FILE, type Result } from './support/reporter.ts';
+import { STAGES, type Stage, type Step } from './support/stages.ts';
+
+type Counts = Omit<Result, 'ended'>;
+
+/** How long processes may take to end after the test that started them has passed. */
+const GRACE_MS = 5000;
+
+const FAILED: Counts = { passed: 0, failed: 1, skipped: 0 };
+
+interface Run {
+  /** Everything that the tests make is in here, so that nothing is left when it is gone. */
+  readonly folder: string;
+  readonly interrupted: AbortSignal;
+}
+
+function environment(run: Run): Record<string, string> {
+  return {
+    ...cleanEnvironment(),
+    PATH: [resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
+    TMPDIR: run.folder,
+    CARAPACE_HOME: join(run.folder, 'home'),
+    ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+    [RESULT_FILE]: join(run.folder, 'result.json'),
+  };
+}
+
+function add(...all: Counts[]): Counts {
+  const sum = (field: keyof Counts): number => all.reduce((total, counts) => total + counts[field], 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+}
+
+function readResult(file: string): Result | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Result;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs one step; one that crashed, was too late, or tested nothing has failed. */
+async function runStep(step: Step, stage: Stage, run: Run): Promise<Counts> {
+  const file = join(run.folder, 'result.json');
+  rmSync(file, { force: true });
+  const ending = await runCommand(step.command, {
+    environment: environment(run),
+    deadlineMs: stage.deadlineMs,
+    signal: run.interrupted,
+  });
+  const result = step.mocha ? readResult(file) : { passed: ending.code === 0 ? 1 : 0, failed: 0, skipped: 0 };
+  const counts = { passed: 0, failed: 0, skipped: 0, ...result };
+  const ran = counts.passed + counts.failed + counts.skipped > 0;
+  if (ran && (ending.code === 0 || counts.failed > 0)) return counts;
+  const reason = ending.reason ?? (ending.code === 0 ? 'it tested nothing' : `exit code ${ending.code}`);
+  console.error(`${step.command.join(' ')}: ${reason}`);
+  return add(counts, FAILED);
+}
+
+async function runStage(stage: Stage, run: Run): Promise<Counts> {
+  console.log(`\n──── ${stage.name}: ${stage.about}`);
+  const started = Date.now();
+  let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const step of stage.steps) counts = add(counts, await runStep(step, stage, run));
+  const leftovers = await endLeftovers(run.folder, GRACE_MS);
+  for (const { pid, command } of leftovers) console.error(`Left behind: process ${pid}: ${command}`);
+  if (leftovers.length > 0) counts = add(counts, FAILED);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`──── ${stage.name}: ${line(counts)} (${seconds} s)`);
+  return counts;
+}
+
+function line({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+function chooseStages(names: readonly string[]): readonly Stage[] {
+  const unknown = names.find((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown === undefined) return STAGES.filter((stage) => names.length === 0 || names.includes(stage.name));
+  console.error(`There is no stage "${unknown}". The stages are: ${STAGES.map((stage) => stage.name).join(', ')}.`);
+  process.exit(2);
+}
+
+const stages = chooseStages(process.argv.slice(2));
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
+const run: Run = { folder: mkdtempSync(join(tmpdir(), 'carapace-test-')), interrupted: interruption.signal };
+const all: Counts[] = [];
+for (const stage of stages) if (!run.interrupted.aborted) all.push(await runStage(stage, run));
+rmSync(run.folder, { recursive: true, force: true });
+const total = add(...all);
+console.log(`\n${line(total)}`);
+process.exitCode = total.failed > 0 || run.interrupted.aborted ? 1 : 0;

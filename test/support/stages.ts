@@ -1,0 +1,77 @@
+/** The stages of bin/test, in their order. */
+
+/** A command that is one test by its exit code, or one that runs mocha, which counts by itself. */
+export interface Step {
+  readonly command: readonly string[];
+  readonly mocha: boolean;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly about: string;
+  readonly deadlineMs: number;
+  readonly steps: readonly Step[];
+}
+
+const MINUTE = 60_000;
+
+function command(...words: string[]): Step {
+  return { command: words, mocha: false };
+}
+
+/** One test after the other, each with this time limit. */
+function mocha(files: string, timeoutMs: number): Step {
+  return { command: ['mocha', '--forbid-only', '--timeout', String(timeoutMs), files], mocha: true };
+}
+
+export const STAGES: readonly Stage[] = [
+  {
+    name: 'format',
+    about: 'every file is formatted',
+    deadlineMs: 5 * MINUTE,
+    steps: [command('prettier', '--check', '--log-level', 'warn', '.')],
+  },
+  {
+    name: 'lint',
+    about: 'type-checked lint and the import rules',
+    deadlineMs: 10 * MINUTE,
+    steps: [command('eslint', '.', '--max-warnings', '0')],
+  },
+  { name: 'types', about: 'the types agree', deadlineMs: 5 * MINUTE, steps: [command('tsc', '-p', '.')] },
+  {
+    name: 'build',
+    about: 'the bundles, within their budgets',
+    deadlineMs: 5 * MINUTE,
+    steps: [command('node', 'esbuild.js', '--production')],
+  },
+  {
+    name: 'unit',
+    about: 'the parts by themselves',
+    deadlineMs: 5 * MINUTE,
+    steps: [mocha('test/unit/**/*.test.ts', 10_000)],
+  },
+  {
+    name: 'package',
+    about: 'the .vsix and what is in it',
+    deadlineMs: 5 * MINUTE,
+    steps: [command('npm', 'run', '--silent', 'package'), mocha('test/package/**/*.test.ts', MINUTE)],
+  },
+  {
+    name: 'e2e',
+    about: 'the programs together, with real shells',
+    deadlineMs: 15 * MINUTE,
+    steps: [mocha('test/e2e/**/*.test.ts', 2 * MINUTE)],
+  },
+  {
+    name: 'host',
+    about: 'inside the extension host of a real VS Code',
+    deadlineMs: 5 * MINUTE,
+    steps: [{ command: ['node', 'test/host/runner.ts'], mocha: true }],
+  },
+  {
+    name: 'ui',
+    about: 'a real VS Code, used through its screen',
+    deadlineMs: 10 * MINUTE,
+    steps: [mocha('test/ui/**/*.test.ts', 3 * MINUTE)],
+  },
+];

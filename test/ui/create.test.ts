@@ -1,0 +1,87 @@
+/** Making a workshop by the form, through the screen: what it refuses, what Enter takes, what Cancel undoes. */
+import assert from 'node:assert/strict';
+import { remainsOf } from './remains.ts';
+import { openWindow, type TestWindow } from './window.ts';
+import { Workbench } from './workbench.ts';
+
+const NOTHING = { processes: [], sockets: [], seatFolders: [] };
+
+describe('the form for a new workshop', () => {
+  let window: TestWindow;
+  let bench: Workbench;
+
+  before(async () => {
+    window = await openWindow();
+    bench = new Workbench(window.page, 'create');
+    await bench.openCarapace();
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await bench.picture('failed');
+  });
+  after(() => window.close());
+
+  const answer = async (text: string): Promise<void> => {
+    await bench.input.fill(text);
+    await bench.page.keyboard.press('Enter');
+  };
+
+  it('refuses what cannot be, in a sentence, and makes nothing', async () => {
+    await bench.button('Create a Workshop').click();
+    await bench.step('1/3').waitFor();
+    await answer('x'.repeat(65));
+    await bench.inputMessage.getByText('at most 64 characters').waitFor();
+    await bench.picture('long-name');
+    await answer('Intro');
+    await bench.step('2/3').waitFor();
+    for (const [seats, sentence] of [
+      ['0', 'from 1'],
+      ['501', 'at most 500'],
+      ['x', 'whole number'],
+      ['2.5', 'whole number'],
+      ['', 'How many seats?'],
+    ] as const) {
+      await answer(seats);
+      await bench.inputMessage.getByText(sentence).waitFor();
+    }
+    await bench.picture('no-seats');
+    await bench.page.keyboard.press('Escape');
+    await bench.input.waitFor({ state: 'hidden' });
+    assert.equal(await bench.row('Workshop').count(), 0);
+    assert.deepEqual(remainsOf(window.home), NOTHING);
+  });
+
+  it('takes Enter all the way through', async () => {
+    await bench.pressInView('Workshops', 'Create a Workshop');
+    for (const step of ['1/3', '2/3', '3/3']) {
+      await bench.step(step).waitFor();
+      await bench.page.keyboard.press('Enter');
+    }
+    await bench.row('Seat 3, free').waitFor();
+    await bench.row('Workshop').getByText('running').waitFor();
+    await bench.picture('three-seats');
+    await bench.closeNotifications();
+    await bench.pressInRow('Workshop', 'Delete Workshop');
+    await bench.dialog.getByRole('button', { name: 'Delete' }).click();
+    await bench.row('Workshop').waitFor({ state: 'detached' });
+  });
+
+  it('undoes everything at Cancel', async () => {
+    await bench.button('Create a Workshop').click();
+    await bench.step('1/3').waitFor();
+    await answer('Too many');
+    await bench.step('2/3').waitFor();
+    await answer('100');
+    await bench.step('3/3').waitFor();
+    await bench.page.keyboard.press('Enter');
+    await bench.row('Workshop Too many').waitFor();
+    await bench.notification('Creating "Too many"').getByRole('button', { name: 'Cancel' }).click();
+    await bench.picture('cancelling');
+    await bench.row('Create workshop "Too many", cancelled').waitFor();
+    await bench.picture('cancelled');
+    await bench.until(
+      () => JSON.stringify(remainsOf(window.home)),
+      (remains) => remains === JSON.stringify(NOTHING),
+      'nothing to be left',
+    );
+  });
+});

@@ -1,0 +1,66 @@
+/** A window of VS Code with the packaged Carapace in it, in folders of its own, as bin/try makes it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { installExtension, startServer, stopServer } from '../../tools/try/code-server.ts';
+import { placeIn, preparePlace } from '../../tools/try/place.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { endLeftovers } from '../support/processes.ts';
+import { vscodeFolder } from '../support/vscode-folder.ts';
+
+const SIZE = { width: 1280, height: 800 };
+/** How long anything may take to appear on the screen. */
+const PATIENCE_MS = 30_000;
+
+export interface TestWindow {
+  readonly page: Page;
+  /** Carapace's state folder. */
+  readonly home: string;
+  close(): Promise<void>;
+}
+
+/** The terminal draws text into the page, not a picture; and a file is saved when the test saves it. */
+const FOR_TESTS = { 'terminal.integrated.gpuAcceleration': 'off', 'files.autoSave': 'off' };
+
+/** Opens the page in a browser that may use the clipboard. */
+export async function openPage(browser: Browser, url: string): Promise<Page> {
+  const context = await browser.newContext({ viewport: SIZE, permissions: ['clipboard-read', 'clipboard-write'] });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
+/** A port that nobody listens on, now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export async function openWindow(): Promise<TestWindow> {
+  const folder = mkdtempSync(join(tmpdir(), 'carapace-ui-'));
+  const home = join(folder, 'home');
+  // The server hands it on to the extension, and that to the control plane.
+  process.env['CARAPACE_HOME'] = home;
+  const place = placeIn(join(folder, 'vscode'));
+  await preparePlace(place, FOR_TESTS);
+  await installExtension(vscodeFolder(), place, resolve('out/carapace.vsix'));
+  const { port } = await startServer(vscodeFolder(), place, await freePort());
+  const browser = await launchBrowser();
+  return {
+    page: await openPage(browser, `http://localhost:${port}`),
+    home,
+    close: async () => {
+      await browser.close();
+      await stopServer(place);
+      // The control plane outlives the window by design.
+      await endLeftovers(folder, 0);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

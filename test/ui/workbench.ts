@@ -1,0 +1,149 @@
+/** What a person does in a window of VS Code, and what they see there. */
+import type { Locator, Page } from 'playwright-core';
+import { saveScreenshot } from '../support/screenshot.ts';
+
+/** How often a text on the screen is looked at. */
+const LOOK_MS = 50;
+const PATIENCE_MS = 30_000;
+
+export class Workbench {
+  readonly page: Page;
+  private readonly name: string;
+  private pictures = 0;
+
+  /** @param name begins the names of the screenshots */
+  constructor(page: Page, name: string) {
+    this.page = page;
+    this.name = name;
+  }
+
+  /** Saves what is on the screen as the next picture. */
+  async picture(about: string): Promise<void> {
+    this.pictures += 1;
+    await saveScreenshot(this.page, `${this.name}-${String(this.pictures).padStart(2, '0')}-${about}`);
+  }
+
+  async openCarapace(): Promise<void> {
+    await this.page.locator('.activitybar .action-label[aria-label^="Carapace"]').click();
+    await this.view('Workshops').waitFor();
+  }
+
+  /** The heading of one of Carapace's views. */
+  view(title: string): Locator {
+    return this.page.locator(`.pane-header[aria-label^="${title}"]`);
+  }
+
+  async pressInView(title: string, action: string): Promise<void> {
+    await this.view(title).hover();
+    await this.view(title).locator(`.action-label[aria-label="${action}"]`).click();
+  }
+
+  /** A row of a tree, by how it begins when it is read aloud. */
+  row(begins: string): Locator {
+    return this.page.locator(`[role="treeitem"][aria-label^=${JSON.stringify(begins)}]`);
+  }
+
+  /** Presses an icon that appears in a row when the mouse is over it. */
+  async pressInRow(begins: string, action: string): Promise<void> {
+    await this.row(begins).hover();
+    await this.row(begins).locator(`.action-label[aria-label="${action}"]`).click();
+  }
+
+  button(name: string): Locator {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notifications-toasts .notification-list-item', { hasText: text });
+  }
+
+  /** Takes notifications away that would cover something. */
+  async closeNotifications(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+  }
+
+  /** Runs a command by its name, by keyboard alone. */
+  async command(name: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.input.fill(`>${name}`);
+    await this.choice(name).first().waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  }
+
+  /** The input at the top of the window, of questions and pick lists. */
+  get input(): Locator {
+    return this.page.locator('.quick-input-widget .quick-input-box input');
+  }
+
+  /** The heading of a question, which says how far it is, such as `1/3`. */
+  step(place: string): Locator {
+    return this.page.locator('.quick-input-widget .quick-input-titlebar', { hasText: `(${place})` });
+  }
+
+  /** What is said about the text in the input. */
+  get inputMessage(): Locator {
+    return this.page.locator('.quick-input-widget .quick-input-message');
+  }
+
+  choice(text: string): Locator {
+    return this.page.locator('.quick-input-list [role="option"]', { hasText: text });
+  }
+
+  get dialog(): Locator {
+    return this.page.locator('.monaco-dialog-box');
+  }
+
+  /** The text editor of a file of a seat. */
+  editor(path: string): Locator {
+    return this.page.locator(`.monaco-editor[data-uri^="carapace-seat:"][data-uri$="${path}"]`);
+  }
+
+  /** The tab of an editor; `dirty` where it has changes that are not saved. */
+  tab(label: string, dirty = false): Locator {
+    const state = dirty ? '.dirty' : ':not(.dirty)';
+    return this.page.locator(`.tabs-container .tab${state}`, { hasText: label });
+  }
+
+  /** Types at the end of a file and leaves it unsaved. */
+  async typeAtEnd(path: string, text: string): Promise<void> {
+    await this.editor(path).locator('.view-lines').click();
+    await this.page.keyboard.press('Control+End');
+    await this.page.keyboard.type(text);
+  }
+
+  /** What the terminal in front shows. */
+  async terminalText(): Promise<string> {
+    const rows = await this.page.locator('.terminal-wrapper.active .xterm-rows > div').allTextContents();
+    return rows
+      .map((row) => row.replaceAll('\u00a0', ' ').trimEnd())
+      .join('\n')
+      .trimEnd();
+  }
+
+  /** Types into the terminal in front, without the mouse, which some programs listen to. */
+  async typeInTerminal(text: string): Promise<void> {
+    await this.page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
+    await this.page.keyboard.type(text);
+  }
+
+  /** Waits until the terminal in front shows it, and returns all that it shows. */
+  async terminalShows(expected: RegExp): Promise<string> {
+    return this.until(
+      () => this.terminalText(),
+      (text) => expected.test(text),
+      `the terminal to show ${expected}`,
+    );
+  }
+
+  /** Looks until what is seen is good. @throws what was seen last, where that takes too long */
+  async until<T>(look: () => Promise<T> | T, good: (seen: T) => boolean, about: string): Promise<T> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const seen = await look();
+      if (good(seen)) return seen;
+      if (Date.now() > deadline) throw new Error(`Waited for ${about}, but saw:\n${String(seen)}`);
+      await this.page.waitForTimeout(LOOK_MS);
+    }
+  }
+}
