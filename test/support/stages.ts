@@ -24,6 +24,12 @@ function mocha(files: string, timeoutMs: number): Step {
   return { command: ['mocha', '--forbid-only', '--timeout', String(timeoutMs), files], mocha: true };
 }
 
+/** The same on another Node than the one that runs this. */
+function mochaOn(node: string, files: string, timeoutMs: number): Step {
+  const step = mocha(files, timeoutMs);
+  return { ...step, command: [node, 'node_modules/mocha/bin/mocha.js', ...step.command.slice(1)] };
+}
+
 export const STAGES: readonly Stage[] = [
   {
     name: 'format',
@@ -49,6 +55,12 @@ export const STAGES: readonly Stage[] = [
     about: 'the parts by themselves',
     deadlineMs: 5 * MINUTE,
     steps: [mocha('test/unit/**/*.test.ts', 10_000)],
+  },
+  {
+    name: 'floor',
+    about: 'the parts again, on the Node of the oldest VS Code that the manifest admits',
+    deadlineMs: 5 * MINUTE,
+    steps: [mochaOn(process.env['CARAPACE_FLOOR_NODE'] ?? 'node', 'test/unit/**/*.test.ts', 10_000)],
   },
   {
     name: 'package',

