@@ -7,7 +7,7 @@ import { cleanEnvironment, runAsNode } from '../lib/child-environment.ts';
 import { isAlive } from '../lib/process-identity.ts';
 import { statePaths } from '../lib/state-folder.ts';
 import { daemonFileSchema, type DaemonFile } from '../protocol/daemon.ts';
-import { CarapaceError, TimedOutError, UnavailableError } from '../protocol/errors.ts';
+import { CarapaceError, DiskFullError, TimedOutError, UnavailableError } from '../protocol/errors.ts';
 import type { Connection } from './connection.ts';
 import { ControlPlaneClient } from './control-plane.ts';
 
@@ -81,9 +81,7 @@ async function readDaemonFile(path: string): Promise<DaemonFile | undefined> {
 
 async function startControlPlane(options: EnsureOptions): Promise<ChildProcess> {
   const { stateFolder, program } = options;
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-  await mkdir(statePaths(stateFolder).logs, { recursive: true, mode: 0o700 });
-  const log = await open(serveLog(stateFolder), 'a', 0o600);
+  const log = await openServeLog(stateFolder);
   try {
     const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--state-dir', stateFolder], {
       cwd: stateFolder,
@@ -96,6 +94,21 @@ async function startControlPlane(options: EnsureOptions): Promise<ChildProcess> 
     return child;
   } finally {
     await log.close();
+  }
+}
+
+/** @throws DiskFullError, UnavailableError naming the folder and what is wrong with it */
+async function openServeLog(stateFolder: string): Promise<FileHandle> {
+  try {
+    await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+    await mkdir(statePaths(stateFolder).logs, { recursive: true, mode: 0o700 });
+    return await open(serveLog(stateFolder), 'a', 0o600);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const message = `Carapace cannot keep its state in ${stateFolder} (${code}). `;
+    if (code === 'ENOSPC') throw new DiskFullError(`${message}Free some space.`, undefined, { cause: error });
+    const advice = 'Make it a folder that you may write to, or set CARAPACE_HOME to another one.';
+    throw new UnavailableError(message + advice, undefined, { cause: error });
   }
 }
 

@@ -57,6 +57,16 @@ describe('the control plane of this machine', () => {
     assert.deepEqual(await findControlPlane(folder), { url: server.url, token: 'secret' });
   });
 
+  it('is not started where its state cannot be kept, and says where and why', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    const started = ensureControlPlane({ stateFolder: file, program: await program(PROGRAM) });
+    await assert.rejects(
+      started,
+      (error) => error instanceof UnavailableError && error.message.includes(`${file} (EEXIST)`),
+    );
+  });
+
   it('is not found by a file that is broken, of a dead process, of a later one, or of one that is mute', async () => {
     await writeFile(join(folder, 'daemon.json'), '{"url":');
     assert.equal(await findControlPlane(folder), undefined);
