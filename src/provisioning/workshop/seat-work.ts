@@ -47,7 +47,12 @@ export class SeatWork {
       await context.step('place', () => this.#place(context, agent, workshopId));
       const wanted = this.#store.seats.of(workshopId).filter(({ status }) => status !== 'ready');
       if (wanted.length > 0) context.progress('seats', `Making ${countSeats(wanted.length)}.`);
-      await inParallel(wanted, { limit: SEATS_AT_ONCE, ...options }, (row) => this.#make(context, agent, row));
+      let ready = 0;
+      await inParallel(wanted, { limit: SEATS_AT_ONCE, ...options }, async (row) => {
+        await this.#make(context, agent, row);
+        ready += 1;
+        context.progress('seats', `${ready} of ${countSeats(wanted.length)} ready.`);
+      });
     });
   }
 
@@ -62,6 +67,7 @@ export class SeatWork {
         this.#end(context, agent, row, options.keepFiles),
       ),
     );
+    context.progress('seats', `${countSeats(wanted.length)} ${options.keepFiles ? 'stopped' : 'removed'}.`);
   }
 
   /** Brings one seat back as new. */
@@ -113,7 +119,6 @@ export class SeatWork {
         ),
       );
       this.#records.changeSeat(workshop_id, seat, { status: 'ready', ip: vm.ip, connected: vm.connections > 0 });
-      context.progress('seats', `Seat ${seat} is ready.`);
     } catch (error) {
       context.signal.throwIfAborted();
       const { code, message } = infoFromError(error);
