@@ -8,6 +8,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { cleanEnvironment } from '../src/lib/child-environment.ts';
 import { endLeftovers, runCommand } from './support/processes.ts';
 import { RESULT_FILE, type Result } from './support/reporter.ts';
+import { SCREENSHOTS } from './support/screenshot.ts';
 import { STAGES, type Stage, type Step } from './support/stages.ts';
 
 type Counts = Omit<Result, 'ended'>;
@@ -93,6 +94,7 @@ const stages = chooseStages(process.argv.slice(2));
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
 const run: Run = { folder: mkdtempSync(join(tmpdir(), 'carapace-test-')), interrupted: interruption.signal };
+rmSync(SCREENSHOTS, { recursive: true, force: true });
 const all: Counts[] = [];
 for (const stage of stages) if (!run.interrupted.aborted) all.push(await runStage(stage, run));
 rmSync(run.folder, { recursive: true, force: true });

@@ -70,7 +70,7 @@ describe('the form for a new workshop', () => {
     await bench.step('1/3').waitFor();
     await answer('Too many');
     await bench.step('2/3').waitFor();
-    await answer('100');
+    await answer('60');
     await bench.step('3/3').waitFor();
     await bench.page.keyboard.press('Enter');
     await bench.row('Workshop Too many').waitFor();

@@ -41,9 +41,11 @@ describe('a seat in VS Code', () => {
     await bench.picture('progress');
     await bench.row(`Workshop ${NAME}, running`).waitFor();
     await bench.row('Seat 1, free').waitFor();
-    for (const phase of ['The agent of this machine is healthy', 'Seat 1 is ready'])
+    for (const phase of ['The agent of this machine is healthy', '1 of 1 seat ready'])
       await bench.row(`${phase}., done`).waitFor();
     await bench.picture('ready');
+    // While a notification shows, the Escape key is for that, and not for the terminal.
+    await progress.waitFor({ state: 'hidden' });
   });
 
   it('has a real shell', async () => {
