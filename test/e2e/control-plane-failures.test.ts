@@ -84,7 +84,7 @@ describe('the control plane with an agent that misbehaves', function () {
     assert.match(error.message, /room for 1 more seats, and 2 are needed/);
     assert.ok(
       (await client.listSeats(second.workshop.id)).every(
-        ({ status, worker }) => status === 'pending' && worker === null,
+        ({ status, worker }) => status === 'stopped' && worker === null,
       ),
     );
     await succeeded(client, await client.deleteWorkshop(second.workshop.id));

@@ -95,7 +95,8 @@ describe('the control plane', function () {
     assert.deepEqual(await client.listWorkshops(), []);
     state.assertNothingIsLeft();
 
-    const second = await client.createWorkshop({ seats: 4 });
+    // So many that it cannot be done before the deletion comes.
+    const second = await client.createWorkshop({ seats: 24 });
     await until('a seat is ready', async () =>
       (await client.listSeats(second.workshop.id)).some((seat) => seat.status === 'ready') ? true : undefined,
     );

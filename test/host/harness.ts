@@ -33,16 +33,26 @@ const SETTINGS = {
  */
 export async function runInHost(program: string): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'carapace-host-'));
+  try {
+    return await runInFolder(folder, program);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runInFolder(folder: string, program: string): Promise<number> {
   const server = startServer(folder);
-  const browser = await launchBrowser();
   try {
     const url = await pageAddress(server);
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    return await runOnPage(page, url, join(folder, 'workspace'), program);
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      return await runOnPage(page, url, join(folder, 'workspace'), program);
+    } finally {
+      await browser.close();
+    }
   } finally {
-    await browser.close();
     await stop(server);
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

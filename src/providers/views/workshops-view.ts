@@ -107,7 +107,8 @@ export class WorkshopsView implements vscode.TreeDataProvider<WorkshopsNode> {
     const node = this.#toReveal;
     if (node === undefined || !this.#isKnown(node)) return;
     this.#toReveal = undefined;
-    const options = { expand: true, select: true, focus: false };
+    // Whether a workshop opens by itself is said by its row: one with many seats would fill the view.
+    const options = { select: true, focus: false };
     this.#view.reveal(node, options).then(undefined, () => undefined);
   }
 

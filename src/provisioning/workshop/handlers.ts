@@ -36,6 +36,10 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   const failWorkshop = (operation: OperationRow, error: ErrorInfo): ErrorInfo => {
     const { workshop_id } = operation;
     if (store.workshops.find(workshop_id) === undefined) return error;
+    // Nothing was begun for these, and nothing is on its way any more.
+    for (const { seat, status } of store.seats.of(workshop_id)) {
+      if (status === 'pending') records.changeSeat(workshop_id, seat, { status: 'stopped', worker: null });
+    }
     const told = { ...error, message: `${error.message} ${whatIsLeft(store, workshop_id)}` };
     records.changeWorkshop(workshop_id, { status: 'error', error: told });
     return told;
