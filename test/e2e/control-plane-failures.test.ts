@@ -81,7 +81,7 @@ describe('the control plane with an agent that misbehaves', function () {
     const second = await client.createWorkshop({ seats: 2 });
     const { error } = await ended(client, second.operation);
     assert.equal(error?.code, 'NO_CAPACITY');
-    assert.match(error.message, /room for 1 more seats, and 2 are needed/);
+    assert.match(error.message, /room for 1 seat, and 2 are needed/);
     assert.ok(
       (await client.listSeats(second.workshop.id)).every(
         ({ status, worker }) => status === 'stopped' && worker === null,

@@ -6,7 +6,8 @@ import type { OperationRow } from '../store/operations.ts';
 import type { Store } from '../store/store.ts';
 import type { WorkshopChange } from '../store/workshops.ts';
 import type { Records } from './records.ts';
-import { countSeats, type SeatWork } from './seat-work.ts';
+import { countSeats } from './placement.ts';
+import type { SeatWork } from './seat-work.ts';
 
 export interface HandlerOptions {
   readonly store: Store;

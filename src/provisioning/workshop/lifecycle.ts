@@ -18,7 +18,7 @@ import type { Store } from '../store/store.ts';
 import type { WorkshopRow } from '../store/workshops.ts';
 import { localRuntime } from '../workers/local/runtimes.ts';
 import type { Records } from './records.ts';
-import { countSeats } from './seat-work.ts';
+import { countSeats } from './placement.ts';
 import { permit } from './state-machine.ts';
 
 export interface LifecycleOptions {

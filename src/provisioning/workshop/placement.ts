@@ -7,6 +7,10 @@ export interface Room {
   readonly free: number;
 }
 
+export function countSeats(count: number): string {
+  return count === 1 ? '1 seat' : `${count} seats`;
+}
+
 /**
  * Places each seat, filling the workers in order.
  * @throws NoCapacityError where not all fit; nothing is placed then
@@ -15,7 +19,7 @@ export function placeSeats(seats: readonly number[], rooms: readonly Room[]): Ma
   const places = rooms.flatMap(({ worker, free }) => Array.from({ length: Math.max(0, free) }, () => worker));
   if (places.length < seats.length) {
     throw new NoCapacityError(
-      `There is room for ${places.length} more seats, and ${seats.length} are needed. ` +
+      `There is room for ${countSeats(places.length)}, and ${seats.length} are needed. ` +
         'Make a smaller workshop, or stop or delete another one first.',
       { free: places.length, needed: seats.length },
     );

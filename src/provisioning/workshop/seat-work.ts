@@ -10,7 +10,7 @@ import type { Timing } from '../settings.ts';
 import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
 import { LOCAL_WORKER, type HeldAgent, type LocalWorker } from '../workers/local/local-worker.ts';
-import { placeSeats } from './placement.ts';
+import { countSeats, placeSeats } from './placement.ts';
 import type { Records } from './records.ts';
 
 /** Starting a seat is a process's work: a few more than there are processors keep them busy. */
@@ -142,10 +142,6 @@ export class SeatWork {
       error: null,
     });
   }
-}
-
-export function countSeats(count: number): string {
-  return count === 1 ? '1 seat' : `${count} seats`;
 }
 
 /** The seat as the agent has it already, or a new one; one that is unhealthy is started again over its files. */
