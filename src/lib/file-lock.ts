@@ -13,18 +13,22 @@ const SQLITE_BUSY = 5;
 const held = new Set<DatabaseSync>();
 
 /** Whether an error of `node:sqlite` says that another process holds the file. */
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
 }
 
+/** Of several that try at the same moment one must win: how long they make way for each other, in milliseconds. */
+const CONTENTION_MS = 1_000;
+
 /**
  * Takes the lock that `path` stands for; undefined where another process holds it. Node has no file locks of its own:
- * this is SQLite's, which are POSIX record locks.
+ * this is SQLite's, which are POSIX record locks. Blocks for a second before it gives up.
  */
 export function acquireFileLock(path: string): FileLock | undefined {
-  const database = new DatabaseSync(path);
+  const database = new DatabaseSync(path, { timeout: CONTENTION_MS });
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    // Not with locking_mode=EXCLUSIVE: two that try at once would each keep a read lock that the other waits for.
+    database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if (isBusy(error)) return undefined;
@@ -33,8 +37,7 @@ export function acquireFileLock(path: string): FileLock | undefined {
   held.add(database);
   return {
     release: () => {
-      held.delete(database);
-      database.close();
+      if (held.delete(database)) database.close();
     },
   };
 }

@@ -30,7 +30,7 @@ const PROGRAM = join(REPOSITORY, 'dist/cli.cjs');
 const DEADLINE_MS = 60_000;
 
 /** What may be there when no workshop is: the control plane's own. */
-const OWN_FILES = /^(store\.db(-wal|-journal)?|daemon\.json|logs|logs\/[a-z]+\.log)$/;
+const OWN_FILES = /^(store\.db(-wal|-journal|\.lock(-journal)?)?|daemon\.json|logs|logs\/[a-z]+\.log)$/;
 
 export interface TestControlPlane {
   readonly client: ControlPlaneClient;

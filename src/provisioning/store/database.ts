@@ -2,14 +2,12 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type * as z from 'zod';
+import { acquireFileLock, type FileLock } from '../../lib/file-lock.ts';
 import { AlreadyRunningError, CarapaceError, DiskFullError, UnavailableError } from '../../protocol/errors.ts';
 import { migrate } from './migrations.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html; the low byte of an extended one. */
 const SQLITE = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
-
-/** How long to wait for another process that is just ending, in milliseconds. */
-const LOCK_WAIT_MS = 1_000;
 
 /** A row's schema is of zod or zod/mini: JSON columns are parsed by it. */
 type RowSchema<T> = z.core.$ZodType<T>;
@@ -24,12 +22,14 @@ interface Parser<T> {
  */
 export class Database {
   readonly #path: string;
+  readonly #lock: FileLock;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #afterCommit: (() => void)[] = [];
 
-  private constructor(path: string, connection: DatabaseSync) {
+  private constructor(path: string, lock: FileLock, connection: DatabaseSync) {
     this.#path = path;
+    this.#lock = lock;
     this.#connection = connection;
   }
 
@@ -38,9 +38,13 @@ export class Database {
    * @throws AlreadyRunningError where another process holds it; UnavailableError where it cannot be used as it is
    */
   static open(path: string): Database {
+    let lock: FileLock | undefined;
     let connection: DatabaseSync | undefined;
     try {
-      connection = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_WAIT_MS });
+      // A lock of its own: of two that open a store in WAL mode for themselves at the same moment, both can be refused.
+      lock = acquireFileLock(`${path}.lock`);
+      if (lock === undefined) throw heldByAnother(path);
+      connection = new DatabaseSync(path, { enableForeignKeyConstraints: true });
       // SQLite gives its other files the mode of this one. By its path: closing another descriptor of the file would
       // drop the locks that this process has on it (fcntl_locking(2)).
       chmodSync(path, 0o600);
@@ -48,9 +52,10 @@ export class Database {
       // The first write takes the lock, and locking_mode keeps it.
       connection.exec('BEGIN IMMEDIATE; COMMIT');
       migrate(connection, path);
-      return new Database(path, connection);
+      return new Database(path, lock, connection);
     } catch (error) {
       connection?.close();
+      lock?.release();
       throw asStoreError(error, path);
     }
   }
@@ -104,6 +109,7 @@ export class Database {
   close(): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();
+    this.#lock.release();
   }
 
   #inTransaction(): boolean {
@@ -134,6 +140,14 @@ function resultCode(error: Error): number | undefined {
   return error.code === 'ENOSPC' || error.code === 'EDQUOT' ? SQLITE.full : SQLITE.cannotOpen;
 }
 
+function heldByAnother(path: string, options?: ErrorOptions): AlreadyRunningError {
+  return new AlreadyRunningError(
+    `Another control plane holds ${path}. Use that one, or end it first.`,
+    undefined,
+    options,
+  );
+}
+
 /** The typed error for what SQLite said; what is not SQLite's stays as it is. */
 function asStoreError(error: unknown, path: string): unknown {
   if (error instanceof CarapaceError || !(error instanceof Error)) return error;
@@ -141,11 +155,7 @@ function asStoreError(error: unknown, path: string): unknown {
   const options = { cause: error };
   switch (code) {
     case SQLITE.busy:
-      return new AlreadyRunningError(
-        `Another control plane holds ${path}. Use that one, or end it first.`,
-        undefined,
-        options,
-      );
+      return heldByAnother(path, options);
     case SQLITE.full:
       return new DiskFullError(
         `The disk that holds ${path} is full. Make room on it and try again.`,
