@@ -13,10 +13,15 @@ import { STAGES, type Stage, type Step } from './support/stages.ts';
 
 type Counts = Omit<Result, 'ended'>;
 
+const NONE: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+
 /** How long processes may take to end after the test that started them has passed. */
 const GRACE_MS = 5000;
 
-const FAILED: Counts = { passed: 0, failed: 1, skipped: 0 };
+function failure(reason: string): Counts {
+  console.error(reason);
+  return { ...NONE, failed: 1, failures: [reason] };
+}
 
 interface Run {
   /** Everything that the tests make is in here, so that nothing is left when it is gone. */
@@ -36,8 +41,10 @@ function environment(run: Run): Record<string, string> {
 }
 
 function add(...all: Counts[]): Counts {
-  const sum = (field: keyof Counts): number => all.reduce((total, counts) => total + counts[field], 0);
-  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  const sum = (field: 'passed' | 'failed' | 'skipped'): number =>
+    all.reduce((total, counts) => total + counts[field], 0);
+  const failures = all.flatMap((counts) => counts.failures);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped'), failures };
 }
 
 function readResult(file: string): Result | undefined {
@@ -57,26 +64,29 @@ async function runStep(step: Step, stage: Stage, run: Run): Promise<Counts> {
     deadlineMs: stage.deadlineMs,
     signal: run.interrupted,
   });
-  const result = step.mocha ? readResult(file) : { passed: ending.code === 0 ? 1 : 0, failed: 0, skipped: 0 };
-  const counts = { passed: 0, failed: 0, skipped: 0, ...result };
+  const result = step.mocha ? readResult(file) : { passed: ending.code === 0 ? 1 : 0 };
+  const counts = { ...NONE, ...result };
   const ran = counts.passed + counts.failed + counts.skipped > 0;
   if (ran && (ending.code === 0 || counts.failed > 0)) return counts;
   const reason = ending.reason ?? (ending.code === 0 ? 'it tested nothing' : `exit code ${ending.code}`);
-  console.error(`${step.command.join(' ')}: ${reason}`);
-  return add(counts, FAILED);
+  return add(counts, failure(`${step.command.join(' ')}: ${reason}`));
 }
 
 async function runStage(stage: Stage, run: Run): Promise<Counts> {
   console.log(`\n──── ${stage.name}: ${stage.about}`);
+  if (stage.impossible !== undefined) {
+    console.log(`──── ${stage.name}: skipped: ${stage.impossible}`);
+    return { ...NONE, skipped: 1 };
+  }
   const started = Date.now();
-  let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  let counts = NONE;
   for (const step of stage.steps) counts = add(counts, await runStep(step, stage, run));
   const leftovers = await endLeftovers(run.folder, GRACE_MS);
-  for (const { pid, command } of leftovers) console.error(`Left behind: process ${pid}: ${command}`);
-  if (leftovers.length > 0) counts = add(counts, FAILED);
+  const left = leftovers.map(({ pid, command }) => `process ${pid}: ${command}`);
+  if (left.length > 0) counts = add(counts, failure(`left behind: ${left.join('; ')}`));
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`──── ${stage.name}: ${line(counts)} (${seconds} s)`);
-  return counts;
+  return { ...counts, failures: counts.failures.map((told) => `${stage.name}: ${told}`) };
 }
 
 function line({ passed, failed, skipped }: Counts): string {
@@ -99,5 +109,7 @@ const all: Counts[] = [];
 for (const stage of stages) if (!run.interrupted.aborted) all.push(await runStage(stage, run));
 rmSync(run.folder, { recursive: true, force: true });
 const total = add(...all);
+// Once more, where whoever reads only the end of the output sees it.
+if (total.failed > 0) console.log(`\nFailed:\n${total.failures.map((told) => `  ${told}`).join('\n')}`);
 console.log(`\n${line(total)}`);
 process.exitCode = total.failed > 0 || run.interrupted.aborted ? 1 : 0;

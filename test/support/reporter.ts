@@ -8,6 +8,8 @@ export interface Result {
   failed: number;
   skipped: number;
   ended: boolean;
+  /** Each failed test by its full title, with the first line of why. */
+  failures: string[];
 }
 
 /** The environment variable that names the file for the {@link Result}. */
@@ -19,10 +21,13 @@ export default class Reporter extends Mocha.reporters.Spec {
     super(runner, options);
     const file = process.env[RESULT_FILE];
     if (file === undefined) return;
-    const result: Result = { passed: 0, failed: 0, skipped: 0, ended: false };
+    const result: Result = { passed: 0, failed: 0, skipped: 0, ended: false, failures: [] };
     runner.on('pass', () => (result.passed += 1));
     // A failing hook fails here, too, and counts as one.
-    runner.on('fail', () => (result.failed += 1));
+    runner.on('fail', (test, error: Error) => {
+      result.failed += 1;
+      result.failures.push(`${test.fullTitle()}: ${error.message.split('\n', 1).join('')}`);
+    });
     runner.on('pending', () => (result.skipped += 1));
     runner.on('end', () => {
       result.ended = true;

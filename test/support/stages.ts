@@ -11,6 +11,8 @@ export interface Stage {
   readonly about: string;
   readonly deadlineMs: number;
   readonly steps: readonly Step[];
+  /** Why the stage cannot run here; it then counts as one test that was skipped. */
+  readonly impossible?: string | undefined;
 }
 
 const MINUTE = 60_000;
@@ -29,6 +31,13 @@ function mochaOn(node: string, files: string, timeoutMs: number): Step {
   const step = mocha(files, timeoutMs);
   return { ...step, command: [node, 'node_modules/mocha/bin/mocha.js', ...step.command.slice(1)] };
 }
+
+function inRig(step: Step): Step {
+  return { ...step, command: ['test/e2e/skypilot/rig/enter.sh', rig, ...step.command] };
+}
+
+/** Where the programs and the machine of the SkyPilot tests are; absent where they cannot be had. */
+const rig = process.env['CARAPACE_SKYPILOT'] ?? '';
 
 export const STAGES: readonly Stage[] = [
   {
@@ -72,7 +81,14 @@ export const STAGES: readonly Stage[] = [
     name: 'e2e',
     about: 'the programs together, with real shells',
     deadlineMs: 15 * MINUTE,
-    steps: [mocha('test/e2e/**/*.test.ts', 2 * MINUTE)],
+    steps: [mocha('test/e2e/*.test.ts', 2 * MINUTE)],
+  },
+  {
+    name: 'skypilot',
+    about: 'the real SkyPilot, with a cloud that is played',
+    deadlineMs: 30 * MINUTE,
+    impossible: rig === '' ? 'it needs root, for namespaces and a machine in a folder' : undefined,
+    steps: [inRig(mocha('test/e2e/skypilot/*.test.ts', 10 * MINUTE))],
   },
   {
     name: 'host',

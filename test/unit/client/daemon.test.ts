@@ -10,20 +10,27 @@ import { isAlive, ownIdentity, processStartTime } from '../../../src/lib/process
 import { UnavailableError } from '../../../src/protocol/errors.ts';
 import { serve, type TestServer } from './servers.ts';
 
-/** A program that takes the arguments of `carapace serve` and is a control plane as far as finding one goes. */
+/** A program that takes the arguments of `carapace serve` and is a control plane as far as finding one goes: one per folder. */
 const PROGRAM = `
 const { createServer } = require('node:http');
-const { readFileSync, writeFileSync } = require('node:fs');
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const folder = process.argv[process.argv.indexOf('--state-dir') + 1];
 const [, serve, , port] = process.argv.slice(1);
 if (serve !== 'serve' || port !== '0') throw new Error('unexpected arguments');
+try {
+  mkdirSync(folder + '/lock');
+} catch {
+  process.exit(3);
+}
 console.log('environment', process.env.VSCODE_PID, process.env.KEPT);
 const server = createServer((_, response) => response.end('{"status":"ok","version":"1"}'));
 server.listen(0, '127.0.0.1', () => {
   const stat = readFileSync('/proc/self/stat', 'utf8');
   const start_time = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   const url = 'http://127.0.0.1:' + server.address().port;
-  writeFileSync(folder + '/daemon.json', JSON.stringify({ url, token: 'made', pid: process.pid, start_time, version: '1' }));
+  const file = { url, token: 'made', pid: process.pid, start_time, version: '1' };
+  writeFileSync(folder + '/daemon.json.new', JSON.stringify(file));
+  renameSync(folder + '/daemon.json.new', folder + '/daemon.json');
 });
 `;
 
