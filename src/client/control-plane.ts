@@ -7,6 +7,23 @@ import {
   type JoinRequest,
   type Role,
 } from '../protocol/access.ts';
+import {
+  clusterAnswerSchema,
+  clusterCheckSchema,
+  launchPlanSchema,
+  offersAnswerSchema,
+  vaultReportsAnswerSchema,
+  type ActivityKind,
+  type Cluster,
+  type ClusterCheck,
+  type EndCluster,
+  type LaunchCluster,
+  type LaunchPlan,
+  type Offer,
+  type SyncCluster,
+  type VaultPaths,
+  type VaultReport,
+} from '../protocol/cluster.ts';
 import { healthSchema, type Health } from '../protocol/daemon.ts';
 import type { NumberedEvent } from '../protocol/event.ts';
 import {
@@ -36,6 +53,10 @@ const PEER: Peer = {
 };
 
 const HEALTH_DEADLINE_MS = 3_000;
+/** SkyPilot's server may have to start first, and each cloud is asked. */
+const CHECK_DEADLINE_MS = 120_000;
+/** The clouds are asked before the answer, and the server for its files. */
+const CLUSTER_DEADLINE_MS = 180_000;
 /** Access may have to wait for the agent of a local worker that is being started again. */
 const ACCESS_DEADLINE_MS = 30_000;
 
@@ -136,6 +157,74 @@ export class ControlPlaneClient {
     });
   }
 
+  async getCluster(signal?: AbortSignal): Promise<Cluster> {
+    return (await this.#http.json(clusterAnswerSchema, { method: 'GET', path: '/api/cluster', signal })).cluster;
+  }
+
+  /** Whether SkyPilot and the clouds can be used. @param skyPath where the command is; absent: on the PATH */
+  checkCluster(skyPath?: string, signal?: AbortSignal): Promise<ClusterCheck> {
+    const query = skyPath === undefined ? '' : `?${new URLSearchParams({ sky_path: skyPath })}`;
+    const path = `/api/cluster/check${query}`;
+    return this.#http.json(clusterCheckSchema, { method: 'GET', path, signal, deadlineMs: CHECK_DEADLINE_MS });
+  }
+
+  /** What can be rented that fits the wish, the cheapest first. */
+  async listOffers(wish: LaunchCluster, signal?: AbortSignal): Promise<Offer[]> {
+    const request = { method: 'POST', path: '/api/cluster/offers', json: wish, signal } as const;
+    return (await this.#http.json(offersAnswerSchema, { ...request, deadlineMs: CHECK_DEADLINE_MS })).offers;
+  }
+
+  /** What a launch would do and cost; nothing is made. */
+  planCluster(wish: LaunchCluster, signal?: AbortSignal): Promise<LaunchPlan> {
+    const request = { method: 'POST', path: '/api/cluster/plan', json: wish, signal } as const;
+    return this.#http.json(launchPlanSchema, { ...request, deadlineMs: CLUSTER_DEADLINE_MS });
+  }
+
+  launchCluster(wish: LaunchCluster, signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('POST', '/api/cluster/launch', signal, wish, CLUSTER_DEADLINE_MS);
+  }
+
+  startCluster(signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('POST', '/api/cluster/start', signal, {}, CLUSTER_DEADLINE_MS);
+  }
+
+  stopCluster(how: EndCluster, signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('POST', '/api/cluster/stop', signal, how, CLUSTER_DEADLINE_MS);
+  }
+
+  destroyCluster(how: EndCluster, signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('POST', '/api/cluster/destroy', signal, how, CLUSTER_DEADLINE_MS);
+  }
+
+  syncCluster(how: SyncCluster, signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('POST', '/api/cluster/sync', signal, how, CLUSTER_DEADLINE_MS);
+  }
+
+  /** @param minutes 0 for never */
+  async setAutostop(minutes: number, signal?: AbortSignal): Promise<Cluster> {
+    const request = { method: 'POST', path: '/api/cluster/autostop', json: { minutes }, signal } as const;
+    return (await this.#http.json(clusterAnswerSchema, { ...request, deadlineMs: CLUSTER_DEADLINE_MS })).cluster;
+  }
+
+  /** Tells that somebody works with the server. */
+  async tellActivity(kind: ActivityKind, signal?: AbortSignal): Promise<Cluster> {
+    const request = { method: 'POST', path: '/api/cluster/activity', json: { kind }, signal } as const;
+    return (await this.#http.json(clusterAnswerSchema, request)).cluster;
+  }
+
+  /** How the vaults are on this machine, against the last sync. @param vaults absent: those of the cluster */
+  async inspectVaults(vaults?: VaultPaths, signal?: AbortSignal): Promise<VaultReport[]> {
+    const json = vaults === undefined ? {} : { vaults };
+    const request = { method: 'POST', path: '/api/cluster/vaults', json, signal } as const;
+    return (await this.#http.json(vaultReportsAnswerSchema, { ...request, deadlineMs: CHECK_DEADLINE_MS })).vaults;
+  }
+
+  /** Has the SSH entry of the server written anew, and tries it. @throws UnavailableError where it does not answer */
+  async prepareSsh(signal?: AbortSignal): Promise<Cluster> {
+    const request = { method: 'POST', path: '/api/cluster/ssh', json: {}, signal } as const;
+    return (await this.#http.json(clusterAnswerSchema, { ...request, deadlineMs: CHECK_DEADLINE_MS })).cluster;
+  }
+
   async listOperations(signal?: AbortSignal): Promise<Operation[]> {
     const answer = await this.#http.json(operationsAnswerSchema, { method: 'GET', path: '/api/operations', signal });
     return answer.operations;
@@ -184,8 +273,20 @@ export class ControlPlaneClient {
     yield* readEvents(response, signal);
   }
 
-  async #operation(method: Method, path: string, signal?: AbortSignal, json?: unknown): Promise<Operation> {
-    const request = { method, path, signal, ...(json !== undefined && { json }) };
+  async #operation(
+    method: Method,
+    path: string,
+    signal?: AbortSignal,
+    json?: unknown,
+    deadlineMs?: number,
+  ): Promise<Operation> {
+    const request = {
+      method,
+      path,
+      signal,
+      ...(json !== undefined && { json }),
+      ...(deadlineMs !== undefined && { deadlineMs }),
+    };
     return (await this.#http.json(operationAnswerSchema, request)).operation;
   }
 }

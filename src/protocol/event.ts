@@ -1,5 +1,6 @@
 /** Events of the control plane: each change of a resource, each line of an operation's progress. */
 import * as z from 'zod/mini';
+import { clusterSchema } from './cluster.ts';
 import { errorInfoSchema } from './errors.ts';
 import { timeSchema } from './names.ts';
 import { operationSchema } from './operation.ts';
@@ -16,6 +17,7 @@ export const resourceSchema = z.union([
   z.object({ workshop: workshopSchema }),
   z.object({ seat: seatSchema }),
   z.object({ operation: operationSchema }),
+  z.object({ cluster: clusterSchema }),
   z.object({ deleted: z.literal(true) }),
 ]);
 export type Resource = z.infer<typeof resourceSchema>;

@@ -12,6 +12,11 @@ export const OPERATION_KINDS = [
   'workshop.delete',
   'workshop.repair',
   'seat.reset',
+  'cluster.launch',
+  'cluster.start',
+  'cluster.stop',
+  'cluster.destroy',
+  'cluster.sync',
 ] as const;
 export const operationKindSchema = z.enum(OPERATION_KINDS);
 export type OperationKind = z.infer<typeof operationKindSchema>;

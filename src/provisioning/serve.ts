@@ -39,7 +39,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 export async function runServe(options: ServeOptions): Promise<void> {
   const log = createLog('carapace');
   const ended = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve(signal));
+  // Not `once`: where no listener is left, execa takes the process down with the first of its children.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended.resolve(signal));
   const serving = await start(options, log);
   log.info({ signal: await ended.promise }, 'ending');
   await serving.close();

@@ -75,7 +75,7 @@ export class Monitor {
 
   #busy(): ReadonlySet<string> {
     const running = this.#options.store.operations.running();
-    return new Set(running.map(({ workshop_id }) => workshop_id));
+    return new Set(running.map(({ scope }) => scope));
   }
 
   /** The agent's seats; undefined where it is not to be had now, which the worker's state then says. */

@@ -29,7 +29,7 @@ class Cancelled extends Error {}
 class ShuttingDown extends Error {}
 
 interface Running {
-  readonly workshopId: string;
+  readonly scope: string;
   readonly controller: AbortController;
   /** Settles when the operation has ended, and never rejects. */
   done: Promise<void>;
@@ -63,13 +63,13 @@ export class OperationEngine {
   /**
    * Records an operation together with what `prepare` writes, and begins it once both are on the disk. A running
    * operation that this one supersedes is cancelled first; deleting what is being deleted answers that operation.
-   * @throws ConflictError where another operation of the same workshop runs
+   * @throws ConflictError where another operation of the same scope runs
    */
   begin(request: OperationRequest, prepare: () => void): OperationRow {
     this.#refuseWhenClosing();
     this.#crashPoint('begin', 'before');
     return this.#store.transaction(() => {
-      const running = this.#journal.runningOn(request.workshopId);
+      const running = this.#journal.runningOn(request.scope);
       const same = running.find(({ kind }) => kind === 'workshop.delete' && request.kind === 'workshop.delete');
       if (same !== undefined) return same;
       for (const older of running) this.#supersede(request, older);
@@ -104,9 +104,9 @@ export class OperationEngine {
     });
   }
 
-  /** Whether an operation of that workshop runs. */
-  isBusy(workshopId: string): boolean {
-    return this.#journal.runningOn(workshopId).length > 0;
+  /** Whether an operation of that scope runs. */
+  isBusy(scope: string): boolean {
+    return this.#journal.runningOn(scope).length > 0;
   }
 
   /** Goes on with every operation that an earlier control plane left running, under its own id. */
@@ -155,9 +155,9 @@ export class OperationEngine {
   }
 
   #launch(row: OperationRow, resumed: boolean): void {
-    const older = [...this.#running.values()].filter(({ workshopId }) => workshopId === row.workshop_id);
+    const older = [...this.#running.values()].filter(({ scope }) => scope === row.scope);
     const controller = new AbortController();
-    const running: Running = { workshopId: row.workshop_id, controller, done: Promise.resolve() };
+    const running: Running = { scope: row.scope, controller, done: Promise.resolve() };
     this.#running.set(row.id, running);
     if (resumed && row.cancel_requested) controller.abort(new Cancelled(`"${row.title}" was cancelled`));
     running.done = this.#drive(row, controller, older)

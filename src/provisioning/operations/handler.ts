@@ -31,21 +31,19 @@ export interface OperationHandler {
 export type RunningKind = Exclude<OperationKind, 'workshop.extend'>;
 
 export type OperationHandlers = Readonly<Record<RunningKind, OperationHandler>>;
+export type ClusterKind = Extract<RunningKind, `cluster.${string}`>;
+export type WorkshopKind = Exclude<RunningKind, ClusterKind>;
 
 /**
- * Which running operations a new one of the same workshop ends and waits for, instead of being refused. The store's
- * index on running operations keeps the same order.
+ * Which running operations a new one of the same scope ends and waits for, instead of being refused. The store's index on
+ * running operations keeps the same order.
  */
-const SUPERSEDES: Readonly<Record<OperationKind, readonly OperationKind[]>> = {
-  'workshop.create': [],
-  'workshop.start': [],
+const SUPERSEDES: Readonly<Partial<Record<OperationKind, readonly OperationKind[]>>> = {
   'workshop.stop': ['workshop.repair'],
-  'workshop.extend': [],
   'workshop.delete': ['workshop.create', 'workshop.start', 'workshop.stop', 'workshop.repair', 'seat.reset'],
-  'workshop.repair': [],
   'seat.reset': ['workshop.repair'],
 };
 
 export function supersedes(newer: OperationKind, older: OperationKind): boolean {
-  return SUPERSEDES[newer].includes(older);
+  return SUPERSEDES[newer]?.includes(older) ?? false;
 }

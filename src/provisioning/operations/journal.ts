@@ -14,7 +14,8 @@ const KEPT_OPERATIONS = 200;
 export interface OperationRequest {
   readonly kind: OperationRow['kind'];
   readonly subject: string;
-  readonly workshopId: string;
+  /** Operations of the same scope exclude each other: a workshop's id, or `cluster`. */
+  readonly scope: string;
   readonly seat?: number;
   /** A line for a person, such as `Create workshop "Intro"`. */
   readonly title: string;
@@ -51,8 +52,8 @@ export class OperationJournal {
     return this.#store.operations.running();
   }
 
-  runningOn(workshopId: string): OperationRow[] {
-    return this.running().filter((row) => row.workshop_id === workshopId);
+  runningOn(scope: string): OperationRow[] {
+    return this.running().filter((row) => row.scope === scope);
   }
 
   prune(): void {
@@ -129,7 +130,7 @@ function newRow(
   request: OperationRequest,
   state: Pick<OperationRow, 'status' | 'ended_at' | 'deadline'>,
 ): OperationRow {
-  const { kind, subject, workshopId, seat = null, title } = request;
+  const { kind, subject, scope, seat = null, title } = request;
   const fresh = { step: null, cancel_requested: false, started_at: timestamp(), error: null };
-  return { id: newId('op'), kind, subject, workshop_id: workshopId, seat, title, ...fresh, ...state };
+  return { id: newId('op'), kind, subject, scope, seat, title, ...fresh, ...state };
 }

@@ -2,13 +2,15 @@
 import * as z from 'zod';
 import { errorInfoSchema } from '../../protocol/errors.ts';
 
-/** A column of JSON text, or NULL, whose content follows a schema of the protocol. */
-export const errorColumn = z.nullable(
-  z
+/** A column of JSON text whose content follows a schema of the protocol. */
+export function jsonColumn<T extends z.core.$ZodType>(schema: T): z.ZodPipe<z.ZodType<unknown, string>, T> {
+  return z
     .string()
     .transform((text): unknown => JSON.parse(text))
-    .pipe(errorInfoSchema),
-);
+    .pipe(schema);
+}
+
+export const errorColumn = z.nullable(jsonColumn(errorInfoSchema));
 
 /** 0 or 1. */
 export const flagColumn = z.number().transform((flag) => flag !== 0);

@@ -57,7 +57,7 @@ CREATE TABLE operations (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL,
   subject TEXT NOT NULL,
-  workshop_id TEXT NOT NULL,
+  scope TEXT NOT NULL,
   seat INTEGER,
   title TEXT NOT NULL,
   status TEXT NOT NULL,
@@ -68,9 +68,9 @@ CREATE TABLE operations (
   deadline TEXT NOT NULL,
   error TEXT
 ) STRICT;
--- One running operation of a workshop; beside it only one that supersedes it and waits for its end.
+-- One running operation of a workshop or the cluster; beside it only one that supersedes it and waits for its end.
 CREATE UNIQUE INDEX operations_running ON operations (
-  workshop_id,
+  scope,
   (CASE kind WHEN 'workshop.delete' THEN 2 WHEN 'workshop.repair' THEN 0 ELSE 1 END)
 ) WHERE status = 'running';
 
@@ -94,6 +94,35 @@ CREATE TABLE idempotency_keys (
 CREATE TABLE secrets (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE cluster (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  name TEXT NOT NULL,
+  status TEXT NOT NULL,
+  config TEXT NOT NULL,
+  cloud TEXT,
+  region TEXT,
+  zone TEXT,
+  instance_type TEXT,
+  ip TEXT,
+  price_per_hour REAL,
+  disk_price_per_hour REAL,
+  autostop_minutes INTEGER,
+  use_spot INTEGER NOT NULL,
+  billed TEXT NOT NULL,
+  launched_at INTEGER,
+  cost REAL NOT NULL,
+  cost_at TEXT,
+  error TEXT,
+  note TEXT,
+  request_id TEXT,
+  asked TEXT,
+  synced_at TEXT,
+  activity_at TEXT,
+  stops_at TEXT,
+  observed_at TEXT,
+  unreachable TEXT
 ) STRICT;
 `;
 

@@ -9,7 +9,7 @@ export const operationRowSchema = z.object({
   id: idSchema,
   kind: operationKindSchema,
   subject: z.string(),
-  workshop_id: idSchema,
+  scope: z.string(),
   seat: z.nullable(z.number()),
   title: z.string(),
   status: operationStatusSchema,
@@ -49,12 +49,12 @@ export class OperationTable {
   insert(row: OperationRow): void {
     this.#database.run(
       `INSERT INTO operations
-         (id, kind, subject, workshop_id, seat, title, status, step, cancel_requested, started_at, ended_at, deadline, error)
+         (id, kind, subject, scope, seat, title, status, step, cancel_requested, started_at, ended_at, deadline, error)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.id,
       row.kind,
       row.subject,
-      row.workshop_id,
+      row.scope,
       row.seat,
       row.title,
       row.status,

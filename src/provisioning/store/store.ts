@@ -1,4 +1,5 @@
 /** The store: its tables over one connection. */
+import { ClusterTable } from './cluster.ts';
 import { Database } from './database.ts';
 import { EventTable } from './events.ts';
 import { IdempotencyTable } from './idempotency.ts';
@@ -19,6 +20,7 @@ export class Store {
   readonly events: EventTable;
   readonly idempotency: IdempotencyTable;
   readonly secrets: SecretTable;
+  readonly cluster: ClusterTable;
 
   private constructor(database: Database) {
     this.database = database;
@@ -30,6 +32,7 @@ export class Store {
     this.events = new EventTable(database);
     this.idempotency = new IdempotencyTable(database);
     this.secrets = new SecretTable(database);
+    this.cluster = new ClusterTable(database);
   }
 
   /** @throws AlreadyRunningError where another process holds the file; UnavailableError where it cannot be used */

@@ -1,6 +1,6 @@
 /** What each operation on a workshop does. */
 import type { ErrorInfo } from '../../protocol/errors.ts';
-import type { OperationContext, OperationHandler, OperationHandlers } from '../operations/handler.ts';
+import type { OperationContext, OperationHandler, OperationHandlers, WorkshopKind } from '../operations/handler.ts';
 import type { Timing } from '../settings.ts';
 import type { OperationRow } from '../store/operations.ts';
 import type { Store } from '../store/store.ts';
@@ -16,7 +16,12 @@ export interface HandlerOptions {
   readonly timing: Timing;
 }
 
-export function workshopHandlers({ store, records, seats, timing }: HandlerOptions): OperationHandlers {
+export function workshopHandlers({
+  store,
+  records,
+  seats,
+  timing,
+}: HandlerOptions): Pick<OperationHandlers, WorkshopKind> {
   /** Records how an operation ends for its workshop, unless the workshop is to be deleted or is gone. */
   const conclude = (workshopId: string, change: WorkshopChange): void => {
     const row = store.workshops.find(workshopId);
@@ -24,7 +29,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   };
 
   const provision = async (context: OperationContext): Promise<string> => {
-    const { workshop_id } = context.operation;
+    const { scope: workshop_id } = context.operation;
     await seats.makeAll(context, workshop_id);
     const row = await context.step('workshop.running', () => {
       conclude(workshop_id, { status: 'running', error: null });
@@ -35,7 +40,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
 
   /** Tells the error together with what of the workshop is left. */
   const failWorkshop = (operation: OperationRow, error: ErrorInfo): ErrorInfo => {
-    const { workshop_id } = operation;
+    const { scope: workshop_id } = operation;
     if (store.workshops.find(workshop_id) === undefined) return error;
     // Nothing was begun for these, and nothing is on its way any more.
     for (const { seat, status } of store.seats.of(workshop_id)) {
@@ -47,14 +52,14 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   };
 
   const stopAll = async (context: OperationContext): Promise<void> => {
-    const { workshop_id } = context.operation;
+    const { scope: workshop_id } = context.operation;
     await seats.endAll(context, workshop_id, { keepFiles: true });
     await seats.endWorker(context);
     await context.step('workshop.stopped', () => conclude(workshop_id, { status: 'stopped', error: null }));
   };
 
   const removeAll = async (context: OperationContext): Promise<string> => {
-    const { workshop_id } = context.operation;
+    const { scope: workshop_id } = context.operation;
     const row = store.workshops.find(workshop_id);
     if (row === undefined) return 'The workshop is gone.';
     records.changeWorkshop(workshop_id, { status: 'deleting' });
@@ -95,7 +100,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   const repair: OperationHandler = {
     deadlineMs: timing.repairMs,
     run: async (context) => {
-      await seats.makeAll(context, context.operation.workshop_id, { keepGoing: true });
+      await seats.makeAll(context, context.operation.scope, { keepGoing: true });
       return 'Every seat is ready again, over the files it had.';
     },
     // What was made again stays; what was not shows in its seat.
@@ -107,7 +112,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
     deadlineMs: timing.resetMs,
     run: async ({ operation, ...context }) => {
       const seat = operation.seat ?? 0;
-      await seats.reset({ operation, ...context }, operation.workshop_id, seat);
+      await seats.reset({ operation, ...context }, operation.scope, seat);
       return `Seat ${seat} is as new.`;
     },
     undo: ({ operation }) => {
@@ -122,7 +127,7 @@ export function workshopHandlers({ store, records, seats, timing }: HandlerOptio
   };
 
   /** The monitor finds out what the seat has become. */
-  const markUnhealthy = ({ workshop_id, seat }: OperationRow, error: ErrorInfo): void => {
+  const markUnhealthy = ({ scope: workshop_id, seat }: OperationRow, error: ErrorInfo): void => {
     if (seat === null || store.seats.find(workshop_id, seat) === undefined) return;
     records.changeSeat(workshop_id, seat, { status: 'unhealthy', error });
   };

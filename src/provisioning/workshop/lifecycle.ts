@@ -84,7 +84,7 @@ export class Lifecycle {
   extend(id: string, minutes: number): Operation {
     const row = this.#records.workshopRow(id);
     permit('extend', row);
-    const request = { kind: 'workshop.extend', subject: workshopSubject(id), workshopId: id } as const;
+    const request = { kind: 'workshop.extend', subject: workshopSubject(id), scope: id } as const;
     const operation = this.#engine.record({ ...request, title: `Extend workshop "${row.name}"` }, () => {
       const expires_at = inMinutes(minutes);
       this.#records.changeWorkshop(id, { expires_at, expires_in_minutes: minutes });
@@ -100,7 +100,7 @@ export class Lifecycle {
     permit('reset', workshop);
     if (row.worker === null) throw new NotRunningError(`Seat ${seat} is not running. Start the workshop first.`);
     const title = `Reset seat ${seat} of workshop "${workshop.name}"`;
-    const request = { kind: 'seat.reset', subject: seatSubject(id, seat), workshopId: id, seat, title } as const;
+    const request = { kind: 'seat.reset', subject: seatSubject(id, seat), scope: id, seat, title } as const;
     const operation = this.#engine.begin(request, () => {
       this.#records.changeSeat(id, seat, { status: 'resetting', error: null });
     });
@@ -114,7 +114,7 @@ export class Lifecycle {
   }
 
   #begin(kind: keyof typeof BEGINNING, row: WorkshopRow, title = `${BEGINNING[kind].verb} "${row.name}"`): Operation {
-    const request = { kind, subject: workshopSubject(row.id), workshopId: row.id, title };
+    const request = { kind, subject: workshopSubject(row.id), scope: row.id, title };
     const operation = this.#engine.begin(request, () => {
       const { status } = BEGINNING[kind];
       if (status === undefined) return;

@@ -67,7 +67,7 @@ describe('the operations', () => {
   }
 
   function request(kind: RunningKind) {
-    return { kind, subject: 'workshop/ws-1', workshopId: 'ws-1', title: `${kind} of one` };
+    return { kind, subject: 'workshop/ws-1', scope: 'ws-1', title: `${kind} of one` };
   }
 
   async function ended(id: string) {
@@ -122,7 +122,7 @@ describe('the operations', () => {
         error.message.includes(first.title) &&
         error.details?.['operation_id'] === first.id,
     );
-    const elsewhere = engine.begin({ ...request('workshop.start'), workshopId: 'ws-2' }, () => undefined);
+    const elsewhere = engine.begin({ ...request('workshop.start'), scope: 'ws-2' }, () => undefined);
     assert.equal((await ended(elsewhere.id)).status, 'succeeded');
   });
 
@@ -244,7 +244,7 @@ describe('the operations', () => {
     const undo = ({ signal }: OperationContext) => untilAborted(signal);
     const before = engineWith({ 'workshop.create': hanging, 'workshop.start': { ...hanging, undo } });
     const going = before.begin(request('workshop.create'), () => undefined);
-    const cancelled = before.begin({ ...request('workshop.start'), workshopId: 'ws-2' }, () => undefined);
+    const cancelled = before.begin({ ...request('workshop.start'), scope: 'ws-2' }, () => undefined);
     before.cancel(cancelled.id);
     await before.close();
     assert.equal(journal.find(going.id).status, 'running');

@@ -67,7 +67,7 @@ describe('the store', () => {
     const learner = { workshop_id: id, seat: 1, name: 'Ada', joined_at: created_at };
     test.store.learners.insert({ id: 'a', ...learner, rejoin_hash: 'a' });
     assert.throws(() => test.store.learners.insert({ id: 'b', ...learner, rejoin_hash: 'b' }), /UNIQUE/);
-    const rest = { subject: 's', workshop_id: id, seat: null, title: 't', status: 'running', step: null } as const;
+    const rest = { subject: 's', scope: id, seat: null, title: 't', status: 'running', step: null } as const;
     const times = { started_at: created_at, ended_at: null, deadline: created_at };
     const operation = { ...rest, ...times, cancel_requested: false, error: null };
     test.store.operations.insert({ id: 'op-1', kind: 'workshop.create', ...operation });
