@@ -4,6 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { socketFolder, statePaths } from '../lib/state-folder.ts';
 import { timestamp } from './clock.ts';
+import { createClusterPart, type ClusterPart } from './cluster/cluster-part.ts';
+import type { ClusterRecords } from './cluster/cluster-records.ts';
+import type { ClusterService } from './cluster/cluster-service.ts';
+import type { SkyFinder } from './cluster/sky/sky.ts';
 import { EventLog } from './event-log.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { crashPointOf } from './operations/crash-point.ts';
@@ -32,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly programFolder: string;
   readonly timing: Timing;
   readonly log: FastifyBaseLogger;
+  /** How SkyPilot is found; absent: as it is installed on this machine. */
+  readonly skyFinder?: SkyFinder;
 }
 
 export class ControlPlane {
@@ -42,13 +48,16 @@ export class ControlPlane {
   readonly engine: OperationEngine;
   readonly lifecycle: Lifecycle;
   readonly joining: Joining;
+  readonly cluster: ClusterService;
+  readonly clusterRecords: ClusterRecords;
   readonly timing: Timing;
+  readonly #cluster: ClusterPart;
   readonly #monitor: Monitor;
   readonly #log: FastifyBaseLogger;
   readonly #closing = new AbortController();
   #loops: Promise<void> | undefined;
 
-  constructor({ store, stateFolder, programFolder, timing, log }: ControlPlaneOptions) {
+  constructor({ store, stateFolder, programFolder, timing, log, skyFinder }: ControlPlaneOptions) {
     this.store = store;
     this.timing = timing;
     this.#log = log;
@@ -58,11 +67,16 @@ export class ControlPlane {
     const { records, journal } = this;
     const worker = new LocalWorker({ store, records, place: agentPlace(stateFolder, programFolder), timing, log });
     const seats = new SeatWork({ store, records, worker, timing });
-    const handlers = workshopHandlers({ store, records, seats, timing });
+    const { events, closing } = this;
+    const part = { store, events, journal, stateFolder, timing, log, closing };
+    this.#cluster = createClusterPart(skyFinder === undefined ? part : { ...part, skyFinder });
+    const handlers = { ...workshopHandlers({ store, records, seats, timing }), ...this.#cluster.handlers };
     this.engine = new OperationEngine({ store, journal, handlers, crashPoint: crashPointOf(process.env), log });
     const { engine } = this;
     this.lifecycle = new Lifecycle({ store, records, engine });
     const { lifecycle } = this;
+    this.cluster = this.#cluster.serveWith(engine);
+    this.clusterRecords = this.#cluster.records;
     this.joining = new Joining({ store, records, worker, limiter: new JoinLimiter() });
     this.#monitor = new Monitor({ store, records, engine, lifecycle, worker, timing, log });
   }
@@ -75,7 +89,7 @@ export class ControlPlane {
   /** Goes on with what an earlier control plane left, and begins to keep the store true. */
   start(): void {
     this.engine.resume();
-    this.#loops = Promise.all([this.#watch(), this.#prune()]).then(() => undefined);
+    this.#loops = Promise.all([this.#watch(), this.#prune(), this.#cluster.run(this.closing)]).then(() => undefined);
   }
 
   /** Stops working: what runs is left to the next control plane, workers and seats live on. */

@@ -27,6 +27,25 @@ export const timingSchema = z.strictObject({
   heartbeatMs: millisecondsSchema.default(15_000),
   /** How long a reader of events may take nothing before it is cut off. */
   slowReaderMs: millisecondsSchema.default(30_000),
+  /** Whole operations on the cluster; what is left is looked for after these, for at most `clusterCleanupMs`. */
+  launchMs: millisecondsSchema.default(900_000),
+  clusterStartMs: millisecondsSchema.default(900_000),
+  clusterStopMs: millisecondsSchema.default(120_000),
+  destroyMs: millisecondsSchema.default(180_000),
+  syncMs: millisecondsSchema.default(600_000),
+  clusterCleanupMs: millisecondsSchema.default(60_000),
+  /** From cancelling a launch to asking the cloud what is left: a machine that was being made shows up meanwhile. */
+  clusterSettleMs: millisecondsSchema.default(5_000),
+  /** From one look at the cloud to the next while somebody looks or an operation runs. */
+  observeMs: millisecondsSchema.default(15_000),
+  /** From one look at SkyPilot's own record to the next while an operation runs. */
+  observeBusyMs: millisecondsSchema.default(3_000),
+  /** From one look at the cloud to the next while there is a server and nobody looks. */
+  observeQuietMs: millisecondsSchema.default(300_000),
+  /** How long somebody who asked for the cluster counts as looking. */
+  watchedMs: millisecondsSchema.default(60_000),
+  /** How often it is judged whether anybody works with the server. */
+  idleCheckMs: millisecondsSchema.default(60_000),
 });
 export type Timing = z.infer<typeof timingSchema>;
 

@@ -16,13 +16,12 @@ type Streaming = Pick<EventStreamOptions, 'read' | 'listen' | 'signal' | 'heartb
 
 /** `GET /api/events`: everything for the teacher, their own workshop for a learner. */
 export function addEventStream(service: HttpService, controlPlane: ControlPlane, authority: Authority): void {
-  const { store, records } = controlPlane;
   service.get('/api/events', async (request, reply) => {
     const caller = await callerOf(request, authority);
     const lastEventId = parseLastEventId(request.headers['last-event-id']);
     const workshopId = caller.role === 'learner' ? caller.learner.workshop_id : undefined;
     const filter = workshopId === undefined ? {} : { workshopId };
-    const { first, after } = entrance(store, records, lastEventId, workshopId);
+    const { first, after } = entrance(controlPlane, lastEventId, workshopId);
     const isLast = ({ event }: NumberedEvent): boolean =>
       workshopId !== undefined && event.resource !== undefined && 'deleted' in event.resource;
     await stream(reply, { ...streaming(controlPlane, filter), first, after, isLast });

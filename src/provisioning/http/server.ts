@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { createHttpService, type HttpService } from '../../lib/http-service.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { addClusterRoutes, addClusterWorkRoutes } from './cluster-routes.ts';
 import { requireTeacher, type Authority } from './callers.ts';
 import { addEventStream, addOperationStream } from './event-routes.ts';
 import { refuseForeignHosts } from './host-check.ts';
@@ -24,6 +25,8 @@ export function createControlPlaneServer(
     teaching.addHook('onRequest', (request) => requireTeacher(request, authority));
     addWorkshopRoutes(teaching, controlPlane);
     addWorkRoutes(teaching, controlPlane);
+    addClusterRoutes(teaching, controlPlane);
+    addClusterWorkRoutes(teaching, controlPlane);
     addOperationRoutes(teaching, controlPlane);
     addOperationStream(teaching, controlPlane);
     done();

@@ -1,8 +1,10 @@
 /** Where a reader of events comes in: after the last one it has seen, or at a picture of everything as it is now. */
+import { CLUSTER_SUBJECT } from '../../protocol/cluster.ts';
 import { InvalidInputError } from '../../protocol/errors.ts';
 import type { CarapaceEvent, NumberedEvent } from '../../protocol/event.ts';
 import { operationSubject, seatSubject, workshopSubject } from '../../protocol/operation.ts';
 import { timestamp } from '../clock.ts';
+import type { ClusterRecords } from '../cluster/cluster-records.ts';
 import { toOperation } from '../operations/journal.ts';
 import type { Store } from '../store/store.ts';
 import type { Records } from '../workshop/records.ts';
@@ -11,6 +13,13 @@ import type { Records } from '../workshop/records.ts';
 export interface Entrance {
   readonly first: readonly NumberedEvent[];
   readonly after: number;
+}
+
+/** Where everything is read from. */
+export interface Told {
+  readonly store: Store;
+  readonly records: Records;
+  readonly clusterRecords: ClusterRecords;
 }
 
 /** @throws InvalidInputError where the header is no number */
@@ -27,25 +36,25 @@ export function parseLastEventId(header: string | string[] | undefined): number 
  * @param workshopId the only workshop that the reader may see
  */
 export function entrance(
-  store: Store,
-  records: Records,
+  { store, records, clusterRecords }: Told,
   lastEventId: number | undefined,
   workshopId?: string,
 ): Entrance {
   const { oldest, newest } = store.events.bounds();
   const isKept = lastEventId !== undefined && lastEventId >= oldest - 1 && lastEventId <= newest;
   if (isKept) return { first: [], after: lastEventId };
-  const events = snapshot(store, records, workshopId);
+  const events = snapshot({ store, records, clusterRecords }, workshopId);
   // Whoever loses the connection in the middle begins again: only the last frame has a place in the stream.
   const first = events.map((event, index) => ({ id: index === events.length - 1 ? newest : 0, event }));
   return { first, after: newest };
 }
 
-function snapshot(store: Store, records: Records, workshopId?: string): CarapaceEvent[] {
+function snapshot({ store, records, clusterRecords }: Told, workshopId?: string): CarapaceEvent[] {
   const now = { timestamp: timestamp() };
   const state = { ...now, type: 'state', message: '' } as const;
   const workshops = records.workshops().filter(({ id }) => workshopId === undefined || id === workshopId);
   const operations = workshopId === undefined ? store.operations.all().map(toOperation) : [];
+  const cluster = workshopId === undefined ? [clusterRecords.cluster()] : [];
   const reset = { ...now, type: 'reset', message: 'Everything is told anew.', subject: 'carapace' } as const;
   return [
     reset,
@@ -55,6 +64,7 @@ function snapshot(store: Store, records: Records, workshopId?: string): Carapace
       operation_id: operation.id,
       resource: { operation },
     })),
+    ...cluster.map((told) => ({ ...state, subject: CLUSTER_SUBJECT, resource: { cluster: told } })),
     ...workshops.flatMap((workshop) => [
       { ...state, subject: workshopSubject(workshop.id), resource: { workshop } },
       ...records

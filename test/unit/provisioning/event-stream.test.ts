@@ -145,7 +145,7 @@ describe('the entrance to the stream', () => {
     addWorkshop(test);
     const { newest } = test.store.events.bounds();
     for (const seen of [0, 1, newest]) {
-      assert.deepEqual(entrance(test.store, test.records, seen), { first: [], after: seen });
+      assert.deepEqual(entrance(test, seen), { first: [], after: seen });
     }
   });
 
@@ -154,26 +154,27 @@ describe('the entrance to the stream', () => {
     const { newest } = test.store.events.bounds();
     test.store.events.prune('2000-01-01T00:00:00.000Z', 2);
     for (const seen of [undefined, 0, newest - 3, newest + 1]) {
-      const { first, after } = entrance(test.store, test.records, seen);
+      const { first, after } = entrance(test, seen);
       assert.equal(after, newest);
       assert.deepEqual(
         first.map(({ event }) => event.type),
-        ['reset', 'state', 'state', 'state', 'state'],
+        ['reset', 'state', 'state', 'state', 'state', 'state'],
       );
-      assert.deepEqual(first[1]?.event.resource, { workshop: test.records.workshop(workshop.id) });
+      assert.deepEqual(first[1]?.event.resource, { cluster: test.clusterRecords.cluster() });
+      assert.deepEqual(first[2]?.event.resource, { workshop: test.records.workshop(workshop.id) });
       // A connection lost in the middle of the picture leads to another picture.
       assert.deepEqual(
         first.map(({ id }) => id),
-        [0, 0, 0, 0, newest],
+        [0, 0, 0, 0, 0, newest],
       );
     }
-    assert.deepEqual(entrance(test.store, test.records, newest - 2).first, []);
+    assert.deepEqual(entrance(test, newest - 2).first, []);
   });
 
   it('shows a learner their own workshop', () => {
     const own = addWorkshop(test);
     addWorkshop(test);
-    const { first } = entrance(test.store, test.records, undefined, own.id);
+    const { first } = entrance(test, undefined, own.id);
     assert.equal(first.length, 1 + 1 + own.seats);
     const seen = test.store.events.after(0, 1000, { workshopId: own.id });
     assert.ok(seen.every(({ event }) => event.subject.startsWith(`workshop/${own.id}`)));

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { createLog } from '../../../src/lib/log.ts';
 import type { CarapaceEvent } from '../../../src/protocol/event.ts';
 import { newCode, newId } from '../../../src/protocol/names.ts';
+import { ClusterRecords } from '../../../src/provisioning/cluster/cluster-records.ts';
 import { EventLog } from '../../../src/provisioning/event-log.ts';
 import { readTiming, type Timing } from '../../../src/provisioning/settings.ts';
 import type { SeatRow } from '../../../src/provisioning/store/seats.ts';
@@ -22,6 +23,7 @@ export interface TestStore {
   readonly store: Store;
   readonly events: EventLog;
   readonly records: Records;
+  readonly clusterRecords: ClusterRecords;
   /** Every event so far. */
   told(): CarapaceEvent[];
   dispose(): void;
@@ -38,6 +40,7 @@ export function openStore(): TestStore {
     store,
     events,
     records: new Records(store, events),
+    clusterRecords: new ClusterRecords(store, events),
     told: () => store.events.after(0, 10_000).map(({ event }) => event),
     dispose: () => {
       store.close();
