@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../lib/version.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
+import { addClusterCommands } from './cluster.ts';
 import { EXIT, exitCodeOf, tellFailure } from './failures.ts';
 import type { CliIo } from './io.ts';
 import { addJoinCommand } from './join.ts';
 import { addLogsCommand } from './logs.ts';
+import { addQaCommand } from './qa/qa.ts';
 import { addSeatCommands } from './seat.ts';
 import { addAgentCommand, addServeCommand } from './serve.ts';
 import { addStatusCommand } from './status.ts';
@@ -13,7 +15,7 @@ import { addWorkshopCommands } from './workshop.ts';
 
 const EXIT_CODES =
   'Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 no capacity, 130 interrupted;\n' +
-  '"seat exec" and "seat terminal" end with the code of what ran.';
+  '"cluster ssh", "seat exec" and "seat terminal" end with the code of what ran.';
 
 /** Runs one command and answers its exit code. */
 export async function runCommand(words: readonly string[], io: CliIo): Promise<number> {
@@ -30,15 +32,17 @@ export async function runCommand(words: readonly string[], io: CliIo): Promise<n
 
 function buildProgram(io: CliIo, json: boolean): Command {
   const program = new Command('carapace')
-    .description('Your class in real shells')
+    .description('Your cloud server, and your class in real shells')
     .version(VERSION, '--version', 'print the version')
     .enablePositionalOptions()
     .addHelpText('after', `\n${EXIT_CODES}`);
   addServeCommand(program, io);
   addStatusCommand(program, io);
+  addClusterCommands(program, io);
   addWorkshopCommands(program, io);
   addJoinCommand(program, io);
   addSeatCommands(program, io);
+  addQaCommand(program, io);
   addLogsCommand(program, io);
   addAgentCommand(program, io);
   configure(program, io, json);

@@ -23,20 +23,27 @@ export function wantsToWait(io: CliIo, options: WaitOptions): boolean {
   return options.wait ?? io.stdout.isTTY === true;
 }
 
+export interface FollowOptions extends WaitOptions {
+  /** What a person runs to take it back, for who presses Ctrl-C. */
+  readonly undo: string;
+  /** Whether the line that closes the operation is told, too. */
+  readonly tellEnd?: boolean;
+}
+
 /**
  * Waits until the operation has succeeded.
- * @param undo what a person runs to take it back, for who presses Ctrl-C
  * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on
  */
 export async function follow(
   io: CliIo,
   client: ControlPlaneClient,
   operation: Operation,
-  options: WaitOptions & { readonly undo: string },
+  options: FollowOptions,
   signal: AbortSignal,
 ): Promise<Operation> {
   const onEvent = (event: CarapaceEvent): void => {
-    if (!options.json && event.type === 'progress') io.stderr.write(`${lineOf(event)}\n`);
+    const isTold = event.type === 'progress' || (options.tellEnd === true && event.type === 'complete');
+    if (!options.json && isTold) io.stderr.write(`${lineOf(event)}\n`);
   };
   let ended: Operation;
   try {

@@ -1,6 +1,4 @@
 /** `carapace serve` and `carapace agent`: the two daemons. */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import * as z from 'zod/mini';
@@ -8,6 +6,7 @@ import { EXIT_HELD_BY_ANOTHER } from '../client/daemon.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { AlreadyRunningError } from '../protocol/errors.ts';
 import { numeric, parseArgument } from './arguments.ts';
+import { runInherited } from './child.ts';
 import { tellFailure } from './failures.ts';
 import type { CliIo } from './io.ts';
 
@@ -48,9 +47,6 @@ export function addServeCommand(program: Command, io: CliIo): void {
     });
 }
 
-/** Signals that end an agent; it gets them in our place. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 export function addAgentCommand(program: Command, io: CliIo): void {
   program
     .command('agent')
@@ -60,15 +56,6 @@ export function addAgentCommand(program: Command, io: CliIo): void {
     .allowUnknownOption()
     .passThroughOptions()
     .action(async (options: string[]) => {
-      io.outcome.code = await runAgent(join(io.programFolder, 'agent.cjs'), options);
+      io.outcome.code = await runInherited(process.execPath, [join(io.programFolder, 'agent.cjs'), ...options]);
     });
-}
-
-function runAgent(program: string, options: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [program, ...options], { stdio: 'inherit' });
-  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
-  return new Promise((done, fail) => {
-    child.once('error', fail);
-    child.once('exit', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-  });
 }

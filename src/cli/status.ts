@@ -4,6 +4,7 @@ import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
 import { findControlPlane } from '../client/daemon.ts';
 import { stateFolder } from '../lib/state-folder.ts';
+import type { Cluster } from '../protocol/cluster.ts';
 import { interruptible } from './interrupt.ts';
 import type { CliIo } from './io.ts';
 import { yaml } from './render.ts';
@@ -31,17 +32,23 @@ async function status(io: CliIo, options: CommonOptions, signal: AbortSignal): P
 
 async function describe(connection: Connection, signal: AbortSignal) {
   const client = new ControlPlaneClient(connection);
-  const [health, workshops, operations] = await Promise.all([
+  const [health, cluster, workshops, operations] = await Promise.all([
     client.health(signal),
+    client.getCluster(signal),
     client.listWorkshops(signal),
     client.listOperations(signal),
   ]);
   return {
     ...health,
     url: connection.url,
+    cluster: clusterFacts(cluster),
     workshops: workshops.map(({ id, name, status, seats }) => ({ id, name, status, seats })),
     running_operations: operations
       .filter((operation) => operation.status === 'running')
       .map(({ id, title }) => ({ id, title })),
   };
+}
+
+function clusterFacts({ name, status, cloud, region, ip, price_per_hour, billed, observed_at, error }: Cluster) {
+  return { name, status, cloud, region, ip, price_per_hour, billed, observed_at, error };
 }

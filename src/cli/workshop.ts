@@ -1,5 +1,4 @@
 /** `carapace workshop …` */
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
@@ -13,7 +12,7 @@ import {
   type Workshop,
 } from '../protocol/workshop.ts';
 import { numeric, parseRequest } from './arguments.ts';
-import { Interrupted } from './failures.ts';
+import { canAsk, confirm } from './ask.ts';
 import { findWorkshop } from './find-workshop.ts';
 import { interruptible } from './interrupt.ts';
 import type { CliIo } from './io.ts';
@@ -219,7 +218,7 @@ function addDelete(workshop: Command, io: CliIo): void {
     (idOrName: string, given: WaitOptions & { yes?: true }) => {
       // Who deletes wants to know that it is gone, also in a script.
       const options = { ...given, wait: given.wait ?? true };
-      if (!options.yes && !(io.stdin.isTTY && io.stderr.isTTY)) {
+      if (!options.yes && !canAsk(io)) {
         throw new InvalidInputError('Deleting needs --yes where nobody can be asked.', { path: 'yes' });
       }
       return operate(
@@ -236,18 +235,7 @@ function addDelete(workshop: Command, io: CliIo): void {
   );
 }
 
-async function confirmDeletion(io: CliIo, workshop: Workshop, signal: AbortSignal): Promise<void> {
-  const readline = createInterface({ input: io.stdin, output: io.stderr, terminal: true });
-  try {
-    readline.once('SIGINT', () => process.emit('SIGINT', 'SIGINT'));
-    const question = `Delete "${workshop.name}" (${workshop.id}) with its ${seatCount(workshop)} and all files? [y/N] `;
-    const answer = await readline.question(question, { signal });
-    if (/^y(es)?$/i.test(answer.trim())) return;
-  } catch (error) {
-    if (signal.aborted) throw new Interrupted('Nothing was deleted.');
-    throw error;
-  } finally {
-    readline.close();
-  }
-  throw new Error('Nothing was deleted.');
+function confirmDeletion(io: CliIo, workshop: Workshop, signal: AbortSignal): Promise<void> {
+  const question = `Delete "${workshop.name}" (${workshop.id}) with its ${seatCount(workshop)} and all files?`;
+  return confirm(io, question, 'Nothing was deleted.', signal);
 }

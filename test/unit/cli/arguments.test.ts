@@ -15,7 +15,7 @@ describe('arguments of the command line', () => {
   const WRONG: [string, string[], RegExp][] = [
     ['no command', [], /Usage: carapace/],
     ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
-    ['a command of a later version', ['cluster', 'launch'], /unknown command 'cluster'/],
+    ['a command of a later version', ['doctor'], /unknown command 'doctor'/],
     ['half a command', ['workshop'], /Usage: carapace workshop/],
     ['an unknown option', ['workshop', 'list', '--colour'], /unknown option '--colour'/],
     ['a missing option', ['workshop', 'create', 'Intro'], /--seats/],
@@ -32,6 +32,20 @@ describe('arguments of the command line', () => {
     ['a life that is no number', ['workshop', 'extend', 'I', 'soon'], /whole number of minutes/],
     ['one argument too many', ['workshop', 'create', 'In', 'tro', '--seats', '1'], /too many arguments/],
     ['a deletion that nobody confirms', ['workshop', 'delete', 'Intro'], /--yes/],
+    ['a server with a capital letter', ['cluster', 'launch', '--name', 'Node'], /"name".*lowercase/],
+    ['a server whose cores are no number', ['cluster', 'launch', '--cpus', 'four'], /"cpus".*4\+/],
+    ['too small a disk', ['cluster', 'launch', '--disk-size', '9'], /"disk_size"/],
+    ['a region that is none', ['cluster', 'launch', '--region', 'us east'], /"region"/],
+    ['an autostop of a part of a minute', ['cluster', 'launch', '--autostop', '0.5'], /"autostop_minutes"/],
+    ['too long an autostop', ['cluster', 'autostop', '10081'], /"minutes"/],
+    ['a server that nobody confirms to destroy', ['cluster', 'destroy'], /--yes/],
+    [
+      'to keep and to discard',
+      ['cluster', 'stop', '--keep-server-changes', '--discard-server-changes'],
+      /cannot be used/,
+    ],
+    ['an unknown scenario', ['qa', '--scenario', 'lunch'], /no scenario "lunch".*missing-skypilot, /],
+    ['a billed scenario that nobody confirms', ['qa', '--scenario', 'launch'], /--yes/],
     ['a seat that is no number', ['seat', 'exec', 'Intro', 'one', '--', 'ls'], /"one" is not valid for seat/],
     ['seat 0', ['seat', 'terminal', 'Intro', '0'], /"0" is not valid for seat/],
     ['no command to run', ['seat', 'exec', 'Intro', '1'], /missing required argument 'command'/],
@@ -80,7 +94,7 @@ describe('arguments of the command line', () => {
   it('explains itself', async () => {
     const help = await run(['--help']);
     assert.equal(help.code, 0);
-    for (const command of ['serve', 'status', 'workshop', 'join', 'seat', 'logs', 'agent']) {
+    for (const command of ['serve', 'status', 'cluster', 'qa', 'workshop', 'join', 'seat', 'logs', 'agent']) {
       assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
     }
     assert.match(help.stdout, /Exit codes: 0 done/);

@@ -9,6 +9,7 @@ import type { ErrorInfo } from '../../../src/protocol/errors.ts';
 import type { OperationKind, OperationStatus } from '../../../src/protocol/operation.ts';
 import { serve, type TestServer } from '../client/servers.ts';
 import { run, type Ran } from './run.ts';
+import { NO_SERVER } from './stub-cluster.ts';
 
 const AT = '2026-01-01T10:00:00Z';
 
@@ -77,6 +78,8 @@ describe('commands', () => {
     switch (target) {
       case 'GET /api/health':
         return [200, { status: 'ok', version: '1.2.3' }];
+      case 'GET /api/cluster':
+        return [200, { cluster: NO_SERVER }];
       case 'GET /api/workshops':
         return [200, { workshops }];
       case 'GET /api/workshops/ws-1':
