@@ -189,10 +189,11 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined> |
 export async function ended(
   client: ControlPlaneClient,
   operation: Operation | null,
+  deadlineMs = DEADLINE_MS,
 ): Promise<Operation & { events: CarapaceEvent[] }> {
   assert.ok(operation !== null);
   const events: CarapaceEvent[] = [];
-  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const signal = AbortSignal.timeout(deadlineMs);
   const onEvent = (event: CarapaceEvent): number => events.push(event);
   return { ...(await waitForOperation(client, operation.id, { signal, onEvent })), events };
 }
