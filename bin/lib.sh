@@ -123,6 +123,18 @@ ensure_floor_node() {
     fail "npm ci failed; its message is above. Once that is mended, start this again."
 }
 
+# Sets skypilot_folder to a SkyPilot with everything that plays a cloud for it, or to nothing where this is not root.
+ensure_skypilot() {
+  local hash
+  skypilot_folder=
+  [ "$(id -u)" = 0 ] || return 0
+  ensure_commands debootstrap=debootstrap rsync=rsync ssh=openssh-client unshare=util-linux ip=iproute2 python3=python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
+  hash=$(cat "$root"/tools/skypilot/* | sha256sum | cut -c 1-12)
+  skypilot_folder=$cache/skypilot-$hash
+  "$root/tools/skypilot/build-rig.sh" "$skypilot_folder" >&2 || fail "SkyPilot's test machine could not be built; the reason is above."
+}
+
 # Sets vsix to the extension, packaged from this checkout.
 build_vsix() {
   local log
