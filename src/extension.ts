@@ -5,15 +5,20 @@ import type { Connection } from './client/connection.ts';
 import { ControlPlaneClient } from './client/control-plane.ts';
 import { stateFolder } from './lib/state-folder.ts';
 import { connectionCommands } from './providers/commands/connection-commands.ts';
-import { Context } from './providers/commands/context-keys.ts';
+import { Context, type ContextKeys } from './providers/commands/context-keys.ts';
 import { Picker } from './providers/commands/pick.ts';
+import { reachCommands } from './providers/commands/reach-commands.ts';
 import { registerCommands } from './providers/commands/register.ts';
 import { seatCommands } from './providers/commands/seat-commands.ts';
+import { serverCommands } from './providers/commands/server-commands.ts';
+import { toolCommands } from './providers/commands/tool-commands.ts';
+import { vaultCommands } from './providers/commands/vault-commands.ts';
 import { workshopCommands } from './providers/commands/workshop-commands.ts';
 import { configuredSource, localSource } from './providers/connection-source.ts';
 import { ControlPlaneService } from './providers/control-plane-service.ts';
 import { Disposer } from './providers/disposer.ts';
 import { SeatFileSystem } from './providers/files/seat-file-system.ts';
+import { shownStatus } from './providers/model/cluster-row.ts';
 import { isStale } from './providers/model/connection-status.ts';
 import type { WorkshopsNode } from './providers/model/nodes.ts';
 import { SEAT_SCHEME } from './providers/model/seat-uri.ts';
@@ -22,9 +27,13 @@ import { OperationRunner } from './providers/operation-runner.ts';
 import { Problems } from './providers/problems.ts';
 import { SeatAccess } from './providers/seat-access.ts';
 import { Secrets } from './providers/secrets.ts';
+import { ActivityTeller } from './providers/server/activity.ts';
+import { warnBeforeStop } from './providers/server/stop-warning.ts';
+import { syncOnSave } from './providers/server/sync-on-save.ts';
+import { VaultFolders } from './providers/server/vault-folders.ts';
 import { SeatTerminals } from './providers/terminal/seat-terminals.ts';
 import { ActivityView } from './providers/views/activity-view.ts';
-import { registerServerView } from './providers/views/server-view.ts';
+import { ServerView } from './providers/views/server-view.ts';
 import { createStatusBar } from './providers/views/status-bar.ts';
 import { WorkshopsView } from './providers/views/workshops-view.ts';
 import { watchConnection } from './providers/watch-connection.ts';
@@ -35,6 +44,11 @@ export interface CarapaceApi {
   readonly state: () => ModelState;
   /** How the extension stands with its control plane. */
   readonly connection: () => ControlPlaneService['status'];
+  /** A context key as it was set last. */
+  readonly context: (key: keyof ContextKeys) => unknown;
+  /** The rows of the Server view, as it hands them to VS Code. */
+  readonly serverRows: ServerView['getChildren'];
+  readonly serverRow: ServerView['getTreeItem'];
 }
 
 /** Registers everything before any I/O; looking for the control plane comes last, and starts none. */
@@ -56,7 +70,8 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
   );
   parts.add(vs.workspace.registerFileSystemProvider(SEAT_SCHEME, files, { isCaseSensitive: true }));
 
-  parts.add(registerServerView(vs));
+  const vaults = parts.add(new VaultFolders(vs, service, log));
+  const server = parts.add(new ServerView(vs, service, vaults));
   const workshops = parts.add(new WorkshopsView(vs, service));
   parts.add(new ActivityView(vs, service));
   parts.add(createStatusBar(vs, service));
@@ -66,7 +81,12 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
   const reveal = (node: WorkshopsNode) => workshops.reveal(node);
   const list = (workshop: string, seat: number) => (path: string) =>
     access.withFiles(workshop, seat, (seatFiles) => seatFiles.list(path));
+  const serverParts = { vs, service, operations, vaults, log };
   const handlers = {
+    ...serverCommands(serverParts),
+    ...vaultCommands({ ...serverParts, showVault: (vault) => server.reveal(vault) }),
+    ...reachCommands(serverParts),
+    ...toolCommands(serverParts),
     ...workshopCommands({ vs, service, operations, picker, reveal }),
     ...seatCommands({ vs, operations, picker, terminals, list }),
     ...connectionCommands({ vs, service, picker, log }),
@@ -74,11 +94,24 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
   parts.add(registerCommands(vs, handlers, (error, runAgain) => problems.show(error, runAgain)));
 
   const keys = new Context(vs);
-  parts.add(service.onDidChange(() => keys.set({ 'carapace.connection': service.status.kind })));
+  parts.add(service.onDidChange(() => keys.set(contextOf(service))));
   parts.add(service.onDidChange(() => !isStale(service.status) && terminals.update(service.state)));
+  const activity = parts.add(new ActivityTeller(vs, service, log));
+  parts.add(warnBeforeStop(vs, service, () => activity.insist()));
+  parts.add(syncOnSave({ vs, service, vaults, onError: (error) => problems.show(error) }));
   parts.add(watchConnection(vs, service, stateFolder()));
   service.start();
-  return { state: () => service.state, connection: () => service.status };
+  return {
+    state: () => service.state,
+    connection: () => service.status,
+    context: (key) => keys.get(key),
+    serverRows: (node) => server.getChildren(node),
+    serverRow: (node) => server.getTreeItem(node),
+  };
+}
+
+function contextOf({ state, status }: ControlPlaneService): ContextKeys {
+  return { 'carapace.connection': status.kind, 'carapace.serverStatus': shownStatus(state.cluster, status.kind) };
 }
 
 /** The service over the control plane of this machine, or over the one that the settings name. */

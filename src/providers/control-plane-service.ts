@@ -3,6 +3,7 @@ import type { Event, EventEmitter } from 'vscode';
 import { backoffMs } from '../client/backoff.ts';
 import type { Connection } from '../client/connection.ts';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
+import type { Cluster } from '../protocol/cluster.ts';
 import {
   CarapaceError,
   ForbiddenError,
@@ -15,10 +16,10 @@ import type { ConnectionSource } from './connection-source.ts';
 import { Disposer } from './disposer.ts';
 import { abandonable, nextEvent } from './events.ts';
 import type { ConnectionStatus } from './model/connection-status.ts';
-import { EMPTY_STATE, withEvent, withSnapshot, type ModelState } from './model/state.ts';
+import { EMPTY_STATE, withCluster, withEvent, type ModelState } from './model/state.ts';
 import type { Translate } from './model/translate.ts';
 import { Pause } from './pause.ts';
-import { fetchSnapshot } from './snapshot.ts';
+import { fetchAll, fetchCluster, fetchLists, type Fetch } from './snapshot.ts';
 
 /** How often a visible view fetches everything anew, in milliseconds: what the stream missed shows by then. */
 const SAFETY_REFETCH_MS = 20_000;
@@ -91,20 +92,38 @@ export class ControlPlaneService {
     this.#pause.poke();
   }
 
-  /** While something shows the state, it is fetched anew from time to time. @returns ends that */
+  /** While something shows the lists, they are fetched anew from time to time. @returns ends that */
   keepFresh(): { dispose(): void } {
-    const timer = setInterval(() => void this.refresh(), SAFETY_REFETCH_MS);
-    void this.refresh();
-    return { dispose: () => clearInterval(timer) };
+    return this.#often(fetchLists);
+  }
+
+  /** The same for the cluster: being asked for it, the control plane observes it more often. */
+  keepClusterFresh(): { dispose(): void } {
+    return this.#often(fetchCluster);
   }
 
   /** Fetches everything anew; where no control plane is known, looks for one. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    return this.#renew(fetchAll);
+  }
+
+  /** Takes a cluster that an answer has just told. */
+  tellCluster(cluster: Cluster): void {
+    this.#setState(withCluster(this.#state, cluster));
+  }
+
+  #often(fetch: Fetch): { dispose(): void } {
+    const timer = setInterval(() => void this.#renew(fetch), SAFETY_REFETCH_MS);
+    void this.#renew(fetch);
+    return { dispose: () => clearInterval(timer) };
+  }
+
+  async #renew(fetch: Fetch): Promise<void> {
     if (this.#known === undefined || this.#status.kind !== 'live') {
       this.poke();
       return;
     }
-    await this.#load(this.#known.client, this.#lifetime.signal).catch((error: unknown) => {
+    await this.#load(fetch, this.#known.client, this.#lifetime.signal).catch((error: unknown) => {
       this.#following?.abort(error);
     });
   }
@@ -242,7 +261,7 @@ export class ControlPlaneService {
     const reading = this.#read(client, signal, () => open.resolve(undefined));
     try {
       // Only a snapshot that was taken after the stream had begun leaves no gap.
-      await Promise.race([reading, open.promise.then(() => this.#load(client, signal))]);
+      await Promise.race([reading, open.promise.then(() => this.#load(fetchAll, client, signal))]);
       this.#liveSince = Date.now();
       this.#setStatus({ kind: 'live' });
       return await reading;
@@ -264,13 +283,13 @@ export class ControlPlaneService {
     throw new UnavailableError(this.#options.t('The control plane closed the connection.'));
   }
 
-  /** Fetches a snapshot, and applies the events that came meanwhile after it: also what follows a reset. One at a time. */
-  #load(client: ControlPlaneClient, signal: AbortSignal): Promise<void> {
+  /** Fetches, and applies the events that came meanwhile after it: also what follows a reset. One at a time. */
+  #load(fetch: Fetch, client: ControlPlaneClient, signal: AbortSignal): Promise<void> {
     const loading = this.#loading.then(async () => {
       const held: CarapaceEvent[] = (this.#held = []);
       try {
-        const snapshot = await fetchSnapshot(client, signal);
-        this.#setState(held.reduce(withEvent, withSnapshot(this.#state, snapshot)));
+        const change = await fetch(client, signal);
+        this.#setState(held.reduce(withEvent, change(this.#state)));
       } catch (error) {
         this.#setState(held.reduce(withEvent, this.#state));
         throw error;

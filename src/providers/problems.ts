@@ -2,7 +2,7 @@
 import type * as vscode from 'vscode';
 import { CarapaceError } from '../protocol/errors.ts';
 import type { CommandId } from './commands/command-ids.ts';
-import { nextSteps, problemSentence, type NextStep } from './model/problem.ts';
+import { nextSteps, problemSentence, settingOf, type NextStep } from './model/problem.ts';
 
 const STEP_COMMAND: Record<
   Exclude<NextStep, 'retry'>,
@@ -11,6 +11,12 @@ const STEP_COMMAND: Record<
   connect: { id: 'carapace.retryConnection' },
   create: { id: 'carapace.createWorkshop' },
   start: { id: 'carapace.startWorkshop' },
+  install: { id: 'carapace.installSky' },
+  checkAgain: { id: 'carapace.checkTools' },
+  destroyServer: { id: 'carapace.destroyServer' },
+  startServer: { id: 'carapace.startServer' },
+  launchServer: { id: 'carapace.launchServer' },
+  syncVaults: { id: 'carapace.syncVaults' },
   showLog: { id: 'carapace.showLog' },
   openSettings: { id: 'workbench.action.openSettings', argument: 'carapace.controlPlane.url' },
 };
@@ -37,6 +43,12 @@ export class Problems {
       connect: t('Connect Again'),
       create: t('Create a Workshop'),
       start: t('Start Workshop'),
+      install: t('Install'),
+      checkAgain: t('Check Again'),
+      destroyServer: t('Destroy Server'),
+      startServer: t('Start Server'),
+      launchServer: t('Launch Server'),
+      syncVaults: t('Sync Vaults'),
       showLog: t('Show Log'),
       openSettings: t('Open Settings'),
     };
@@ -46,7 +58,7 @@ export class Problems {
     if (chosen === undefined) return;
     if (chosen.step === 'retry') return retry?.();
     const { id, argument } = STEP_COMMAND[chosen.step];
-    await this.#vs.commands.executeCommand(id, argument);
+    await this.#vs.commands.executeCommand(id, argument === undefined ? undefined : (settingOf(error) ?? argument));
   }
 }
 

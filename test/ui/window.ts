@@ -18,6 +18,8 @@ export interface TestWindow {
   readonly page: Page;
   /** Carapace's state folder. */
   readonly home: string;
+  /** The folder that is open in it. */
+  readonly folder: string;
   close(): Promise<void>;
 }
 
@@ -42,19 +44,28 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export async function openWindow(): Promise<TestWindow> {
+export interface WindowOptions {
+  /** Variables that the window's processes see instead of those of the tests. */
+  readonly environment?: (folder: string) => Promise<Readonly<Record<string, string>>>;
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export async function openWindow({ environment, settings }: WindowOptions = {}): Promise<TestWindow> {
   const folder = mkdtempSync(join(tmpdir(), 'carapace-ui-'));
   const home = join(folder, 'home');
   // The server hands it on to the extension, and that to the control plane.
   process.env['CARAPACE_HOME'] = home;
   const place = placeIn(join(folder, 'vscode'));
-  await preparePlace(place, FOR_TESTS);
+  await preparePlace(place, { ...FOR_TESTS, ...settings });
   await installExtension(vscodeFolder(), place, resolve('out/carapace.vsix'));
-  const { port } = await startServer(vscodeFolder(), place, await freePort());
+  const vscode = vscodeFolder();
+  const own = await environment?.(folder);
+  const { port } = await withEnvironment(own ?? {}, async () => startServer(vscode, place, await freePort()));
   const browser = await launchBrowser();
   return {
     page: await openPage(browser, `http://localhost:${port}`),
     home,
+    folder: place.sample,
     close: async () => {
       await browser.close();
       await stopServer(place);
@@ -63,4 +74,18 @@ export async function openWindow(): Promise<TestWindow> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Changes variables of this process while `work` starts others. */
+async function withEnvironment<T>(changes: Readonly<Record<string, string>>, work: () => Promise<T>): Promise<T> {
+  const before = { ...process.env };
+  Object.assign(process.env, changes);
+  try {
+    return await work();
+  } finally {
+    for (const name of Object.keys(changes)) {
+      if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = before[name];
+    }
+  }
 }

@@ -105,6 +105,19 @@ export class Workbench {
     return this.page.locator(`.tabs-container .tab${state}`, { hasText: label });
   }
 
+  /** Waits until the text editor of a file of this machine shows it. */
+  async editorShows(path: string, text: string): Promise<void> {
+    const editor = this.page.locator(`.monaco-editor[data-uri$="${path}"]`);
+    await editor.getByText(text).waitFor();
+  }
+
+  /** Types at the end of a file of this machine and leaves it unsaved. */
+  async editText(path: string, text: string): Promise<void> {
+    await this.page.locator(`.monaco-editor[data-uri$="${path}"] .view-lines`).click();
+    await this.page.keyboard.press('Control+End');
+    await this.page.keyboard.type(text);
+  }
+
   /** Types at the end of a file and leaves it unsaved. */
   async typeAtEnd(path: string, text: string): Promise<void> {
     await this.editor(path).locator('.view-lines').click();

@@ -1,5 +1,6 @@
 /** What commands accept from tree rows and from other programs. */
 import * as z from 'zod/mini';
+import { launchClusterSchema, serverChangesSchema, vaultNameSchema } from '../../protocol/cluster.ts';
 import { parseInput } from '../../protocol/errors.ts';
 import { idSchema, seatNumberSchema } from '../../protocol/names.ts';
 import { createWorkshopSchema, type CreateWorkshop } from '../../protocol/workshop.ts';
@@ -13,6 +14,27 @@ const targetSchema = z.object({
   confirmed: z.optional(z.boolean()),
 });
 export type Target = z.infer<typeof targetSchema>;
+
+/**
+ * What the commands on the server accept besides. `launch` is what other programs launch instead of what the settings
+ * say; `server_changes`, `deletions` and `minutes` answer questions that would be asked; `folder` is on the server.
+ */
+const serverTargetSchema = z.object({
+  vault: z.optional(vaultNameSchema),
+  path: z.optional(z.string()),
+  confirmed: z.optional(z.boolean()),
+  launch: z.optional(launchClusterSchema),
+  server_changes: z.optional(serverChangesSchema),
+  deletions: z.optional(z.enum(['keep', 'remove'])),
+  minutes: z.optional(z.number()),
+  folder: z.optional(z.string()),
+});
+export type ServerTarget = z.infer<typeof serverTargetSchema>;
+
+/** @throws InvalidInputError */
+export function parseServerTarget(argument: unknown): ServerTarget {
+  return parseInput(serverTargetSchema, argument ?? {});
+}
 
 /** @throws InvalidInputError */
 export function parseTarget(argument: unknown): Target {

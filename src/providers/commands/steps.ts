@@ -23,6 +23,8 @@ export interface TextQuestion extends Place {
 export interface ChoiceQuestion<T extends vscode.QuickPickItem> extends Place {
   readonly placeholder: string;
   readonly items: readonly T[];
+  /** The one that Enter takes; without it the first one. */
+  readonly active?: T | undefined;
 }
 
 type Vs = Pick<typeof vscode, 'window' | 'QuickInputButtons'>;
@@ -42,11 +44,12 @@ export function askText(vs: Vs, question: TextQuestion): Promise<Answer<string>>
   ]);
 }
 
-/** Asks for one of several items; the first one is chosen by Enter. */
+/** Asks for one of several items. */
 export function askChoice<T extends vscode.QuickPickItem>(vs: Vs, question: ChoiceQuestion<T>): Promise<Answer<T>> {
   const list = vs.window.createQuickPick<T>();
   list.items = question.items;
   list.placeholder = question.placeholder;
+  if (question.active !== undefined) list.activeItems = [question.active];
   return ask(vs, list, question, (answer) => [
     list.onDidAccept(() => {
       const [chosen] = list.selectedItems;

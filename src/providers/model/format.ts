@@ -4,6 +4,8 @@ import type { Translate } from './translate.ts';
 const SECOND_MS = 1_000;
 const MINUTE_S = 60;
 const HOUR_S = 3_600;
+/** Up to so many hours are told as hours. */
+const HOURS_SHOWN = 48;
 const DAY_MS = 24 * HOUR_S * SECOND_MS;
 
 /** A span of time in its two largest units, such as `48 s` or `2 min 5 s`. */
@@ -22,9 +24,40 @@ export function formatMoment(moment: number, now: number, locale?: string): stri
   return new Intl.DateTimeFormat(locale, near ? time : { ...date, ...time }).format(moment);
 }
 
-/** A price in dollars per hour, such as `$0.18/h`. */
+/** Below this many dollars an hour, cents alone would say too little. */
+const SMALL_PRICE = 0.1;
+/** Hours that clouds reckon a month with. */
+const MONTH_H = 730;
+
+/** A price in dollars per hour, such as `$0.18/h` or `$0.011/h`. */
 export function formatPrice(perHour: number, t: Translate): string {
-  return t('${0}/h', perHour.toFixed(2));
+  const digits = perHour > 0 && perHour < SMALL_PRICE ? 3 : 2;
+  return t('${0}/h', perHour.toFixed(digits));
+}
+
+/** What a price in dollars per hour comes to in a month, such as `$8.03 a month`. */
+export function formatMonthly(perHour: number, t: Translate): string {
+  return t('${0} a month', (perHour * MONTH_H).toFixed(2));
+}
+
+/** An amount in dollars, such as `$1.20`. */
+export function formatMoney(dollars: number, t: Translate): string {
+  return t('${0}', dollars.toFixed(2));
+}
+
+/** How long ago something was, such as `2 min ago`. */
+export function formatAgo(milliseconds: number, t: Translate): string {
+  const minutes = Math.floor(milliseconds / SECOND_MS / MINUTE_S);
+  if (minutes < 1) return t('just now');
+  if (minutes < MINUTE_S) return t('{0} min ago', minutes);
+  const hours = Math.floor(minutes / MINUTE_S);
+  if (hours < HOURS_SHOWN) return t('{0} h ago', hours);
+  return t('{0} days ago', Math.floor(hours / 24));
+}
+
+/** Minutes as a setting has them, such as `30 min` or `2 h`. */
+export function formatMinutes(minutes: number, t: Translate): string {
+  return minutes >= MINUTE_S && minutes % MINUTE_S === 0 ? t('{0} h', minutes / MINUTE_S) : t('{0} min', minutes);
 }
 
 /** A count of bytes, such as `12 KB`. */

@@ -1,4 +1,5 @@
 /** The rows of the trees as data. Their ids never hold anything that changes. */
+import type { VaultName } from '../../protocol/cluster.ts';
 import { operationSubject, seatSubject, workshopSubject } from '../../protocol/operation.ts';
 
 export interface WorkshopNode {
@@ -24,9 +25,55 @@ export interface PhaseNode {
 }
 export type ActivityNode = OperationNode | PhaseNode;
 
+/** The lines under the server, in the order in which they are shown; the vaults come after `ip`. */
+export const SERVER_DETAILS = ['launch', 'error', 'note', 'unreachable', 'stops', 'ip', 'autostop', 'cost'] as const;
+export type ServerDetail = (typeof SERVER_DETAILS)[number];
+
+/** `operation` is what is under way on the server, for its Cancel. */
+export interface ServerRootNode {
+  readonly kind: 'server';
+  readonly operation?: string;
+}
+export interface ServerDetailNode {
+  readonly kind: 'detail';
+  readonly detail: ServerDetail;
+}
+export interface VaultNode {
+  readonly kind: 'vault';
+  readonly vault: VaultName;
+}
+/** A file or folder of a vault; `path` is relative to the vault, with slashes. */
+export interface VaultFileNode {
+  readonly kind: 'vaultFile';
+  readonly vault: VaultName;
+  readonly path: string;
+  readonly isFolder: boolean;
+}
+/** So many entries of a folder are not listed. */
+export interface MoreFilesNode {
+  readonly kind: 'moreFiles';
+  readonly vault: VaultName;
+  readonly path: string;
+  readonly count: number;
+}
+export type ServerNode = ServerRootNode | ServerDetailNode | VaultNode | VaultFileNode | MoreFilesNode;
+
+/** Any row of any tree. */
+export type TreeNode = WorkshopsNode | ActivityNode | ServerNode;
+
 /** The id that VS Code knows a row by. */
-export function nodeId(node: WorkshopsNode | ActivityNode): string {
+export function nodeId(node: TreeNode): string {
   switch (node.kind) {
+    case 'server':
+      return 'server';
+    case 'detail':
+      return `server/${node.detail}`;
+    case 'vault':
+      return `vault/${node.vault}`;
+    case 'vaultFile':
+      return `vault/${node.vault}/file/${node.path}`;
+    case 'moreFiles':
+      return `vault/${node.vault}/more/${node.path}`;
     case 'workshop':
       return workshopSubject(node.workshop);
     case 'seat':
@@ -66,4 +113,12 @@ export const ICON = {
   warning: { id: 'warning', color: 'list.warningForeground' },
   done: { id: 'pass', color: 'testing.iconPassed' },
   cancelled: { id: 'circle-slash', color: 'disabledForeground' },
+  launch: { id: 'rocket' },
+  note: { id: 'info', color: 'notificationsInfoIcon.foreground' },
+  address: { id: 'globe' },
+  clock: { id: 'clock' },
+  cost: { id: 'credit-card' },
+  publicVault: { id: 'folder-library' },
+  privateVault: { id: 'lock' },
+  more: { id: 'ellipsis' },
 } as const satisfies Record<string, RowIcon>;

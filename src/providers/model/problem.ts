@@ -3,12 +3,27 @@ import { CarapaceError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Translate } from './translate.ts';
 
 /** What the button under an error does. */
-export const NEXT_STEPS = ['retry', 'connect', 'create', 'start', 'showLog', 'openSettings'] as const;
+export const NEXT_STEPS = [
+  'retry',
+  'connect',
+  'create',
+  'start',
+  'install',
+  'checkAgain',
+  'destroyServer',
+  'startServer',
+  'launchServer',
+  'syncVaults',
+  'showLog',
+  'openSettings',
+] as const;
 export type NextStep = (typeof NEXT_STEPS)[number];
 
 const NEXT_STEP: Partial<Record<ErrorCode, NextStep>> = {
   INVALID_INPUT: 'retry',
   UNAUTHORIZED: 'connect',
+  SKY_NOT_INSTALLED: 'install',
+  NO_CREDENTIALS: 'checkAgain',
   NOT_RUNNING: 'start',
   UNAVAILABLE: 'connect',
   TIMED_OUT: 'showLog',
@@ -19,13 +34,21 @@ const NEXT_STEP: Partial<Record<ErrorCode, NextStep>> = {
 /** One line, whatever the error carries behind it; the log has the whole. */
 export function problemSentence(error: unknown, t: Translate): string {
   if (!(error instanceof CarapaceError)) return t('Something went wrong inside Carapace. The log has the details.');
-  const [line = ''] = error.message.split('\n');
+  // Each cloud has its reason, and clouds answer in several lines.
+  const told = error.code === 'NO_CREDENTIALS' ? error.message.replace(/\s+/g, ' ') : error.message;
+  const [line = ''] = told.split('\n');
   return line.replace(/:\s*$/, '.');
 }
 
-/** Details for an error of our own that name what to do next. */
-export function withNextStep(next: NextStep): { readonly next: NextStep } {
-  return { next };
+/** Details for an error of our own that name what to do next. @param setting the one to open, whole: `carapace.…` */
+export function withNextStep(next: NextStep, setting?: string): { readonly next: NextStep; readonly setting?: string } {
+  return setting === undefined ? { next } : { next, setting };
+}
+
+/** The setting that an error is about; undefined where it names none. */
+export function settingOf(error: unknown): string | undefined {
+  const setting = error instanceof CarapaceError ? error.details?.['setting'] : undefined;
+  return typeof setting === 'string' ? setting : undefined;
 }
 
 /** The next steps for an error, the likeliest first. The log is always one of them. */

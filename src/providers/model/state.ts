@@ -1,4 +1,5 @@
 /** What the extension knows of the control plane: a snapshot, kept up to date by events. Pure. */
+import type { Cluster } from '../../protocol/cluster.ts';
 import type { CarapaceEvent, Resource } from '../../protocol/event.ts';
 import { operationSubject, seatSubject, workshopSubject, type Operation } from '../../protocol/operation.ts';
 import type { Seat, Workshop } from '../../protocol/workshop.ts';
@@ -10,8 +11,12 @@ export interface ProgressLine {
   readonly at: number;
 }
 
-/** Everything is keyed by its subject (`workshop/ws-1`, `workshop/ws-1/seat/2`), lines by the operation's id. */
+/**
+ * Everything is keyed by its subject (`workshop/ws-1`, `workshop/ws-1/seat/2`), lines by the operation's id. The cluster
+ * is undefined until it has been told of.
+ */
 export interface ModelState {
+  readonly cluster: Cluster | undefined;
   readonly workshops: ReadonlyMap<string, Workshop>;
   readonly seats: ReadonlyMap<string, Seat>;
   readonly operations: ReadonlyMap<string, Operation>;
@@ -29,6 +34,7 @@ export interface Snapshot {
 export const MAX_ENDED_OPERATIONS = 50;
 
 export const EMPTY_STATE: ModelState = {
+  cluster: undefined,
   workshops: new Map(),
   seats: new Map(),
   operations: new Map(),
@@ -39,11 +45,17 @@ export const EMPTY_STATE: ModelState = {
 export function withSnapshot(state: ModelState, snapshot: Snapshot): ModelState {
   const operations = new Map(snapshot.operations.map((one) => [operationSubject(one.id), one]));
   return bounded({
+    cluster: state.cluster,
     workshops: new Map(snapshot.workshops.map((one) => [workshopSubject(one.id), one])),
     seats: new Map(snapshot.seats.map((one) => [seatSubject(one.workshop_id, one.seat), one])),
     operations,
     lines: new Map([...state.lines].filter(([id]) => operations.has(operationSubject(id)))),
   });
+}
+
+/** The state with another cluster. */
+export function withCluster(state: ModelState, cluster: Cluster): ModelState {
+  return { ...state, cluster };
 }
 
 /** The state after an event. An event that says nothing new returns the same object. */
@@ -67,6 +79,7 @@ function withProgress(state: ModelState, event: CarapaceEvent): ModelState {
 function withResource(state: ModelState, subject: string, resource: Resource): ModelState {
   if ('workshop' in resource) return { ...state, workshops: put(state.workshops, subject, resource.workshop) };
   if ('seat' in resource) return { ...state, seats: put(state.seats, subject, resource.seat) };
+  if ('cluster' in resource) return withCluster(state, resource.cluster);
   if ('operation' in resource) {
     return bounded({
       ...state,

@@ -6,22 +6,43 @@ import { Disposer } from '../disposer.ts';
 /** Changes that come together are drawn together, in milliseconds. */
 export const REFRESH_DELAY_MS = 50;
 
-/** Has the state fetched anew from time to time, but only while the view is visible. */
-export function keepFreshWhileVisible(
-  view: Pick<vscode.TreeView<unknown>, 'visible' | 'onDidChangeVisibility'>,
-  service: Pick<ControlPlaneService, 'keepFresh'>,
+/** Has the lists fetched anew from time to time, but only while the view is visible. */
+export function keepFreshWhileVisible(view: Visible, service: Pick<ControlPlaneService, 'keepFresh'>): Disposer {
+  return onlyWhile(
+    [view.onDidChangeVisibility],
+    () => view.visible,
+    () => service.keepFresh(),
+  );
+}
+
+/** Keeps something going while the view is visible and the window has the focus. */
+export function whileLookedAt(
+  { window }: Pick<typeof vscode, 'window'>,
+  view: Visible,
+  begin: () => { dispose(): void },
+): Disposer {
+  const events = [view.onDidChangeVisibility, window.onDidChangeWindowState];
+  return onlyWhile(events, () => view.visible && window.state.focused, begin);
+}
+
+type Visible = Pick<vscode.TreeView<unknown>, 'visible' | 'onDidChangeVisibility'>;
+
+function onlyWhile(
+  events: readonly vscode.Event<unknown>[],
+  holds: () => boolean,
+  begin: () => { dispose(): void },
 ): Disposer {
   const disposer = new Disposer();
-  let fresh: { dispose(): void } | undefined;
+  let going: { dispose(): void } | undefined;
   const update = () => {
-    if (view.visible) fresh ??= service.keepFresh();
+    if (holds()) going ??= begin();
     else {
-      fresh?.dispose();
-      fresh = undefined;
+      going?.dispose();
+      going = undefined;
     }
   };
-  disposer.add(view.onDidChangeVisibility(update));
-  disposer.add({ dispose: () => fresh?.dispose() });
+  for (const event of events) disposer.add(event(update));
+  disposer.add({ dispose: () => going?.dispose() });
   update();
   return disposer;
 }

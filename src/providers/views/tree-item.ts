@@ -1,6 +1,6 @@
 /** Rows of the models as VS Code's tree items. */
 import type * as vscode from 'vscode';
-import { nodeId, type ActivityNode, type Fact, type Row, type RowIcon, type WorkshopsNode } from '../model/nodes.ts';
+import { nodeId, type Fact, type Row, type RowIcon, type TreeNode } from '../model/nodes.ts';
 
 type Vs = Pick<typeof vscode, 'MarkdownString' | 'ThemeColor' | 'ThemeIcon' | 'TreeItem'>;
 
@@ -14,7 +14,7 @@ export function themeIcon(
 /** The tooltip is made later, when somebody asks for it: {@link tooltip}. */
 export function treeItem(
   vs: Vs,
-  node: WorkshopsNode | ActivityNode,
+  node: TreeNode,
   row: Row,
   collapsible: vscode.TreeItemCollapsibleState,
 ): vscode.TreeItem {

@@ -131,6 +131,7 @@ describe('the context keys', () => {
     context.set({ 'carapace.connection': 'lost' });
     assert.deepEqual(vs.executed, [
       ['setContext', 'carapace.connection', 'searching'],
+      ['setContext', 'carapace.serverStatus', 'unknown'],
       ['setContext', 'carapace.connection', 'live'],
       ['setContext', 'carapace.connection', 'lost'],
     ]);

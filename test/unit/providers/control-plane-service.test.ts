@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { describe, it } from 'mocha';
 import type { Connection } from '../../../src/client/connection.ts';
 import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
-import { InvalidInputError, UnauthorizedError, UnavailableError } from '../../../src/protocol/errors.ts';
+import type { Cluster } from '../../../src/protocol/cluster.ts';
+import { InvalidInputError, NotFoundError, UnauthorizedError, UnavailableError } from '../../../src/protocol/errors.ts';
 import type { CarapaceEvent, NumberedEvent } from '../../../src/protocol/event.ts';
 import { operationSubject } from '../../../src/protocol/operation.ts';
 import type { Seat, Workshop } from '../../../src/protocol/workshop.ts';
@@ -13,13 +14,23 @@ import { nextEvent } from '../../../src/providers/events.ts';
 import type { ConnectionKind } from '../../../src/providers/model/connection-status.ts';
 import { linesOf, seatOf, workshopOf, workshopsOf } from '../../../src/providers/model/state.ts';
 import { fakeVscode } from './fake-vscode.ts';
-import { operation, progressEvent, seat, seatEvent, t, workshop, workshopEvent } from './fixtures.ts';
+import {
+  cluster,
+  clusterEvent,
+  operation,
+  progressEvent,
+  seat,
+  seatEvent,
+  t,
+  workshop,
+  workshopEvent,
+} from './fixtures.ts';
 
 const CONNECTION: Connection = { url: 'http://127.0.0.1:1', token: 'secret' };
 
 type Stream = Pick<
   ControlPlaneClient,
-  'events' | 'operationEvents' | 'health' | 'listWorkshops' | 'listSeats' | 'listOperations'
+  'events' | 'operationEvents' | 'health' | 'listWorkshops' | 'listSeats' | 'listOperations' | 'getCluster'
 >;
 
 /** A control plane in memory: what it lists, and one stream of events that the test feeds and cuts. */
@@ -54,6 +65,14 @@ class FakeControlPlane implements Stream {
   };
 
   listSeats = (id: string): Promise<Seat[]> => Promise.resolve(this.seats.filter((one) => one.workshop_id === id));
+
+  cluster: Cluster | Error = cluster({ status: 'no_server' });
+  clusterAsks = 0;
+
+  getCluster = (): Promise<Cluster> => {
+    this.clusterAsks += 1;
+    return this.cluster instanceof Error ? Promise.reject(this.cluster) : Promise.resolve(this.cluster);
+  };
 
   listOperations = () => Promise.resolve([operation()]);
 
@@ -291,5 +310,36 @@ describe('the service behind the views', () => {
       linesOf(service.state, 'op-one').map(({ message }) => message),
       ['Agent healthy'],
     );
+  });
+
+  it('knows the server from the first answer on, and by what is told', async () => {
+    const { controlPlane, service } = parts;
+    service.start();
+    await parts.status('live');
+    assert.equal(service.state.cluster?.status, 'no_server');
+    controlPlane.send(clusterEvent({ status: 'provisioning' }));
+    await parts.until(() => service.state.cluster?.status === 'provisioning');
+  });
+
+  it('asks for the server again only for a view that shows it', async () => {
+    const { controlPlane, service } = parts;
+    service.start();
+    await parts.status('live');
+    const asks = controlPlane.clusterAsks;
+    controlPlane.workshops = [workshop()];
+    service.keepFresh().dispose();
+    await parts.until(() => workshopsOf(service.state).length === 1);
+    assert.equal(controlPlane.clusterAsks, asks);
+    controlPlane.cluster = cluster({ status: 'stopped' });
+    service.keepClusterFresh().dispose();
+    await parts.until(() => service.state.cluster?.status === 'stopped');
+  });
+
+  it('lives with a control plane that knows nothing of servers', async () => {
+    const { controlPlane, service } = parts;
+    controlPlane.cluster = new NotFoundError('There is no such address.');
+    service.start();
+    await parts.status('live');
+    assert.equal(service.state.cluster, undefined);
   });
 });

@@ -1,4 +1,12 @@
 /** Resources and events as a control plane tells them. */
+import {
+  CLUSTER_SUBJECT,
+  type Cluster,
+  type ClusterCheck,
+  type LaunchPlan,
+  type Offer,
+  type VaultReport,
+} from '../../../src/protocol/cluster.ts';
 import type { CarapaceEvent } from '../../../src/protocol/event.ts';
 import { operationSubject, seatSubject, workshopSubject, type Operation } from '../../../src/protocol/operation.ts';
 import type { Seat, Workshop } from '../../../src/protocol/workshop.ts';
@@ -63,6 +71,87 @@ export function operation(changes: Partial<Operation> = {}): Operation {
     error: null,
     ...changes,
   };
+}
+
+/** A server that runs. */
+export function cluster(changes: Partial<Cluster> = {}): Cluster {
+  return {
+    name: 'carapace-node',
+    status: 'running',
+    cloud: 'aws',
+    region: 'us-east-1',
+    ip: '203.0.113.10',
+    launched_at: (NOON - 3_600_000) / 1_000,
+    error: null,
+    instance_type: 'm6i.xlarge',
+    price_per_hour: 0.192,
+    disk_price_per_hour: 0.011,
+    cost: 0.42,
+    autostop_minutes: 30,
+    use_spot: false,
+    ssh_host: 'carapace-node',
+    billed: 'machine',
+    note: null,
+    stops_at: null,
+    vaults: { public: '/home/me/data/public', private: null },
+    synced_at: at(-120_000),
+    observed_at: at(-5_000),
+    unreachable: null,
+    ...changes,
+  };
+}
+
+const NO_FILES = { count: 0, files: [] };
+
+/** A vault as it was synced two minutes ago. */
+export function vaultReport(changes: Partial<VaultReport> = {}): VaultReport {
+  return {
+    vault: 'public',
+    path: '/home/me/data/public',
+    file_count: 12,
+    bytes: 2_048,
+    added: NO_FILES,
+    changed: NO_FILES,
+    removed: NO_FILES,
+    ignored: NO_FILES,
+    secrets: NO_FILES,
+    problem: null,
+    synced_at: at(-120_000),
+    ...changes,
+  };
+}
+
+export function offer(changes: Partial<Offer> = {}): Offer {
+  return {
+    cloud: 'aws',
+    region: 'us-east-1',
+    instance_type: 'm6i.xlarge',
+    cpus: 4,
+    memory_gb: 16,
+    price_per_hour: 0.192,
+    spot_price_per_hour: 0.07,
+    ...changes,
+  };
+}
+
+export function launchPlan(changes: Partial<LaunchPlan> = {}): LaunchPlan {
+  return { offer: offer(), price_per_hour: 0.192, disk_price_per_hour: 0.011, vaults: [], warnings: [], ...changes };
+}
+
+export function clusterCheck(changes: Partial<ClusterCheck> = {}): ClusterCheck {
+  return {
+    sky_installed: true,
+    sky_version: '0.14.1',
+    enabled_clouds: ['aws'],
+    disabled_clouds: { gcp: 'no credentials' },
+    reason: null,
+    install_command: null,
+    ...changes,
+  };
+}
+
+export function clusterEvent(changes: Partial<Cluster> = {}): CarapaceEvent {
+  return state(CLUSTER_SUBJECT, { cluster: cluster(changes) });
 }
 
 export function workshopEvent(changes: Partial<Workshop> = {}): CarapaceEvent {

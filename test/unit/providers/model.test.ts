@@ -13,10 +13,12 @@ import { formatBytes, formatDuration } from '../../../src/providers/model/format
 import { deletionLosses, resetLosses } from '../../../src/providers/model/losses.ts';
 import { nextSteps, problemSentence, withNextStep } from '../../../src/providers/model/problem.ts';
 import { parseSeatUri, seatUriParts } from '../../../src/providers/model/seat-uri.ts';
-import { EMPTY_STATE, withEvent } from '../../../src/providers/model/state.ts';
-import { runningSeats, statusBarText } from '../../../src/providers/model/summary.ts';
+import { EMPTY_STATE, withEvent, type ModelState } from '../../../src/providers/model/state.ts';
+import { runningSeats, statusBar } from '../../../src/providers/model/summary.ts';
 import { createWorkshopSchema } from '../../../src/protocol/workshop.ts';
-import { NOON, operationEvent, seat, seatEvent, t, workshop, workshopEvent } from './fixtures.ts';
+import { clusterEvent, NOON, operationEvent, seat, seatEvent, t, workshop, workshopEvent } from './fixtures.ts';
+
+const said = (state: ModelState, status: ConnectionStatus = { kind: 'live' }) => statusBar(state, status, t)?.text;
 
 const LOST: ConnectionStatus = { kind: 'lost', since: NOON, error: undefined };
 
@@ -44,23 +46,31 @@ describe('the status bar and the badge', () => {
   );
 
   it('count workshops and running seats', () => {
-    assert.equal(statusBarText(state, { kind: 'live' }, t), '$(mortar-board) Carapace: 1 workshop');
-    assert.equal(
-      statusBarText(withEvent(state, workshopEvent({ id: 'ws-two' })), { kind: 'live' }, t),
-      '$(mortar-board) Carapace: 2 workshops',
-    );
+    assert.equal(said(state), '$(mortar-board) Carapace: 1 workshop');
+    assert.equal(said(withEvent(state, workshopEvent({ id: 'ws-two' }))), '$(mortar-board) Carapace: 2 workshops');
     assert.equal(runningSeats(state), 1);
   });
 
   it('say nothing where there is nothing', () => {
-    assert.equal(statusBarText(EMPTY_STATE, { kind: 'live' }, t), undefined);
-    assert.equal(statusBarText(EMPTY_STATE, LOST, t), undefined);
+    assert.equal(said(EMPTY_STATE), undefined);
+    assert.equal(said(EMPTY_STATE, LOST), undefined);
   });
 
   it('show that something is under way, or out of date', () => {
     const busy = withEvent(state, operationEvent());
-    assert.match(statusBarText(busy, { kind: 'live' }, t) ?? '', /^\$\(loading~spin\)/);
-    assert.match(statusBarText(busy, LOST, t) ?? '', /^\$\(warning\)/);
+    assert.match(said(busy) ?? '', /^\$\(loading~spin\)/);
+    assert.match(said(busy, LOST) ?? '', /^\$\(warning\)/);
+  });
+
+  it('name the server with what it costs, and a click opens its view', () => {
+    const running = withEvent(state, clusterEvent());
+    assert.equal(said(running), '$(vm-running) Carapace: server running $0.19/h, 1 workshop');
+    assert.equal(statusBar(running, { kind: 'live' }, t)?.view, 'carapace.server');
+    assert.equal(statusBar(state, { kind: 'live' }, t)?.view, 'carapace.workshops');
+    const alone = (changes: Parameters<typeof clusterEvent>[0]) => said(withEvent(EMPTY_STATE, clusterEvent(changes)));
+    assert.equal(alone({ status: 'stopped', billed: 'disk' }), '$(vm-outline) Carapace: server stopped $0.011/h');
+    assert.equal(alone({ status: 'error', billed: 'unknown' }), '$(error) Carapace: server error');
+    assert.equal(alone({ status: 'no_server', billed: 'nothing' }), undefined);
   });
 });
 
