@@ -130,7 +130,7 @@ ensure_skypilot() {
   [ "$(id -u)" = 0 ] || return 0
   ensure_commands debootstrap=debootstrap rsync=rsync ssh=openssh-client unshare=util-linux ip=iproute2 python3=python3
   python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
-  hash=$(cat "$root"/tools/skypilot/* | sha256sum | cut -c 1-12)
+  hash=$(cd "$root/tools/skypilot" && cat build-rig.sh venv.txt node.txt | sha256sum | cut -c 1-12)
   skypilot_folder=$cache/skypilot-$hash
   "$root/tools/skypilot/build-rig.sh" "$skypilot_folder" >&2 || fail "SkyPilot's test machine could not be built; the reason is above."
 }

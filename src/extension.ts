@@ -7,6 +7,7 @@ import { stateFolder } from './lib/state-folder.ts';
 import { connectionCommands } from './providers/commands/connection-commands.ts';
 import { Context, type ContextKeys } from './providers/commands/context-keys.ts';
 import { Picker } from './providers/commands/pick.ts';
+import { playbookCommand } from './providers/commands/playbook-command.ts';
 import { reachCommands } from './providers/commands/reach-commands.ts';
 import { registerCommands } from './providers/commands/register.ts';
 import { seatCommands } from './providers/commands/seat-commands.ts';
@@ -87,6 +88,7 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
     ...vaultCommands({ ...serverParts, showVault: (vault) => server.reveal(vault) }),
     ...reachCommands(serverParts),
     ...toolCommands(serverParts),
+    ...playbookCommand(vs, join(context.extensionPath, 'dist', 'cli.cjs')),
     ...workshopCommands({ vs, service, operations, picker, reveal }),
     ...seatCommands({ vs, operations, picker, terminals, list }),
     ...connectionCommands({ vs, service, picker, log }),

@@ -22,6 +22,7 @@ export const COMMAND_IDS = [
   'carapace.revealVault',
   'carapace.checkTools',
   'carapace.installSky',
+  'carapace.runPlaybook',
   'carapace.cancelOperation',
   'carapace.refresh',
   'carapace.retryConnection',
