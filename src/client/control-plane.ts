@@ -163,7 +163,7 @@ export class ControlPlaneClient {
 
   /** Whether SkyPilot and the clouds can be used. @param skyPath where the command is; absent: on the PATH */
   checkCluster(skyPath?: string, signal?: AbortSignal): Promise<ClusterCheck> {
-    const query = skyPath === undefined ? '' : `?${new URLSearchParams({ sky_path: skyPath })}`;
+    const query = skyPath === undefined ? '' : `?sky_path=${encodeURIComponent(skyPath)}`;
     const path = `/api/cluster/check${query}`;
     return this.#http.json(clusterCheckSchema, { method: 'GET', path, signal, deadlineMs: CHECK_DEADLINE_MS });
   }

@@ -31,9 +31,11 @@ const amountSchema = z.string().check(z.regex(/^[1-9]\d{0,3}\+?$/, 'a number suc
 /** A word of SkyPilot: a cloud, a region, an instance type. */
 const wordSchema = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dots and hyphens'));
 
-const pathSchema = z
-  .string()
-  .check(z.regex(/^\/[^\u0000]*$/, 'an absolute path'), z.maxLength(4096, 'a path has at most 4096 characters'));
+const pathSchema = z.string().check(
+  z.startsWith('/', 'an absolute path'),
+  z.refine((path) => !path.includes('\0'), 'a path has no NUL'),
+  z.maxLength(4096, 'a path has at most 4096 characters'),
+);
 
 export const VAULTS = ['public', 'private'] as const;
 export const vaultNameSchema = z.enum(VAULTS);

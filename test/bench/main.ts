@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { bundleHostTests } from '../host/bundle.ts';
 import { runInHost } from '../host/harness.ts';
+import { benchCluster } from './cluster.ts';
 import { echo, fileRead, output, quantile } from './measure.ts';
 import { openSeat, type BenchSeat, type Way } from './seat.ts';
 
@@ -85,6 +86,15 @@ async function activation(): Promise<void> {
   }
 }
 
+async function cluster(): Promise<void> {
+  const { seen, cpuSecondsPerHour, requestsPerHour } = await benchCluster();
+  row('\ncloud server', '');
+  row('change to event, median, s', quantile(seen, 0.5));
+  row('change to event, longest, s', Math.max(...seen));
+  row('CPU of an unwatched hour, s', cpuSecondsPerHour);
+  row('requests to SkyPilot in it', requestsPerHour);
+}
+
 function sizes(): void {
   console.log('\nsizes, KB');
   for (const path of ['extension', 'cli', 'agent', 'workspace'].map((name) => `dist/${name}.cjs`))
@@ -100,4 +110,5 @@ try {
 }
 await compareStart();
 await activation();
+await cluster();
 sizes();

@@ -139,6 +139,7 @@ describe('the control plane, killed while it works on the cluster', function () 
     await dying.client.launchCluster(test.wish);
     await until('the command runs', () => (test.fake.commands('launch').length === 1 ? true : undefined));
     await end(dying, 'SIGKILL');
+    test.behave({});
     const { client } = await test.serve();
     const operation = await newest(client, 'cluster.launch');
     await wentWell(client, operation ?? null);

@@ -80,7 +80,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'e2e',
     about: 'the programs together, with real shells',
-    deadlineMs: 15 * MINUTE,
+    deadlineMs: 40 * MINUTE,
     steps: [mocha('test/e2e/*.test.ts', 2 * MINUTE)],
   },
   {

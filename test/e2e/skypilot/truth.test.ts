@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { newest } from '../cluster-harness.ts';
 import { end, ended } from '../control-plane-harness.ts';
 import { RigServer, WORK_MS } from './server.ts';
-import { instances, killApiServer, rigFolder, run, stopInstance, terminateInstance, WHY_SKIPPED } from './rig/rig.ts';
+import {
+  instances,
+  killApiServer,
+  refuse,
+  rigFolder,
+  run,
+  stopInstance,
+  terminateInstance,
+  WHY_SKIPPED,
+} from './rig/rig.ts';
 
 /** Within these seconds a change has to be seen. */
 const SEEN_SECONDS = 30;
@@ -59,6 +68,14 @@ describe('the cloud server with the real SkyPilot', function () {
     assert.equal(await onServer('public/one.txt'), 'there\n');
     await server.wentWell(await server.client.syncCluster({ server_changes: 'discard' }));
     assert.equal(await onServer('public/one.txt'), 'public one, here\n');
+  });
+
+  it('says that the state is old while the cloud refuses to tell it', async () => {
+    refuse('credentials');
+    const cluster = await server.seen('old', ({ unreachable }) => unreachable !== null, SEEN_SECONDS);
+    assert.equal(cluster.status, 'running');
+    refuse('none');
+    await server.seen('fresh', ({ unreachable }) => unreachable === null, SEEN_SECONDS);
   });
 
   it('sees within 30 s that the instance was stopped in the cloud', async () => {

@@ -100,7 +100,7 @@ async function stream(request: SkyRequest, url: URL, response: ServerResponse): 
     'x-skypilot-stream-request-id': request.id,
   });
   const head = checkingRequest(request.id);
-  const tellsAnything = ['sky.launch', 'sky.start', 'sky.check'].includes(request.facts.name);
+  const tellsAnything = ['sky.launch', 'sky.start', 'sky.check', 'sky.status'].includes(request.facts.name);
   const write = (text: string): void => {
     const plain = isConsole ? text : text.replaceAll(/^<sky-payload>.*<\/sky-payload>\n/gm, '');
     if (plain !== '' && tellsAnything) response.write(plain);

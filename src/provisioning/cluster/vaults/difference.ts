@@ -58,7 +58,7 @@ export function serverChanges(lists: ServerComparison): ServerChange[] {
     if (before.left || here === undefined || lists.server.has(path)) continue;
     changes.push({ vault: lists.vault, path, change: 'removed', conflict: !isUnchanged(here, before) });
   }
-  return changes;
+  return changes.sort((one, other) => one.path.localeCompare(other.path));
 }
 
 function serverChange(lists: ServerComparison, path: string, entry: FileEntry): ServerChange | undefined {

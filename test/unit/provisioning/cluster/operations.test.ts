@@ -168,7 +168,10 @@ describe('cancelling', () => {
     one.sky.setRecord({ ...UP, status: 'INIT' });
     one.engine.cancel(id);
     assert.equal((await one.ended(id)).status, 'cancelled');
-    assert.match(one.lines(id).at(-1) ?? '', /A machine \(m6i\.xlarge in AWS us-east-1\) is there and billed: Destroy removes it\./);
+    assert.match(
+      one.lines(id).at(-1) ?? '',
+      /A machine \(m6i\.xlarge in AWS us-east-1\) is there and billed: Destroy removes it\./,
+    );
     assert.deepEqual([one.row().status, one.row().billed], ['error', 'machine']);
     const { id: destroy } = await one.service.destroy({});
     assert.equal((await one.ended(destroy)).status, 'succeeded');
