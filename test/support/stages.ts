@@ -39,6 +39,9 @@ function inRig(step: Step): Step {
 /** Where the programs and the machine of the SkyPilot tests are; absent where they cannot be had. */
 const rig = process.env['CARAPACE_SKYPILOT'] ?? '';
 
+/** Whether the long tests are run, too. */
+const isFull = process.env['CARAPACE_TEST_FULL'] === '1';
+
 export const STAGES: readonly Stage[] = [
   {
     name: 'format',
@@ -88,7 +91,11 @@ export const STAGES: readonly Stage[] = [
     about: 'the real SkyPilot, with a cloud that is played',
     deadlineMs: 30 * MINUTE,
     impossible: rig === '' ? 'it needs root, for namespaces and a machine in a folder' : undefined,
-    steps: [inRig(mocha('test/e2e/skypilot/*.test.ts', 10 * MINUTE))],
+    steps: [
+      inRig(mocha('test/e2e/skypilot/*.test.ts', 10 * MINUTE)),
+      // The rig itself: what it cannot do the tests above would show, less clearly.
+      ...(isFull ? [inRig(mocha('test/e2e/skypilot/rig/*.test.ts', 10 * MINUTE))] : []),
+    ],
   },
   {
     name: 'host',

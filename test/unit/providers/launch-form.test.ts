@@ -175,13 +175,13 @@ describe('the settings of the server', () => {
   });
 
   it('say where the vaults are, absolute', () => {
-    const inWorkspace = { workspaceFolder: '/work/project', home: '/home/me' };
+    const inWorkspace = { workspaceFolder: '/home/me/project', home: '/home/me' };
     const without = { workspaceFolder: undefined, home: '/home/me' };
-    assert.equal(vaultPath('public', '', inWorkspace), '/work/project/data/public');
+    assert.equal(vaultPath('public', '', inWorkspace), '/home/me/project/data/public');
     assert.equal(vaultPath('private', undefined, without), '/home/me/carapace/data/private');
     assert.equal(vaultPath('public', '~/slides', inWorkspace), '/home/me/slides');
     assert.equal(vaultPath('public', '/srv/slides', inWorkspace), '/srv/slides');
-    assert.equal(vaultPath('public', 'slides', inWorkspace), '/work/project/slides');
+    assert.equal(vaultPath('public', 'slides', inWorkspace), '/home/me/project/slides');
     const paths = vaultPaths(read({ 'vaults.public': 'slides' }), inWorkspace);
     assert.deepEqual([paths.public.named, paths.private.named], [true, false]);
   });

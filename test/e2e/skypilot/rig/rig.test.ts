@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { instances, refuse, restartApiServer, rigFolder, run, sky, terminateInstance, WHY_SKIPPED } from './rig/rig.ts';
+import { instances, refuse, restartApiServer, rigFolder, run, sky, terminateInstance, WHY_SKIPPED } from './rig.ts';
 
 const NAME = 'carapace-node';
 const TASK = `
