@@ -14,11 +14,17 @@ import { ConflictError } from '../../protocol/errors.ts';
 import { formatBytes, formatMinutes, formatMonthly, formatPrice } from './format.ts';
 import type { Translate } from './translate.ts';
 
-/** `Launch carapace-node: m6i.xlarge in aws us-east-1 for $0.19/h?` */
+/**
+ * `Launch carapace-node: m6i.xlarge in AWS us-east-1 for $0.19/h?` What is left to SkyPilot may become another machine of
+ * that price.
+ */
 export function launchQuestion(wish: LaunchCluster, plan: LaunchPlan, t: Translate): string {
   const name = wish.name ?? CLUSTER_DEFAULTS.name;
   const { offer } = plan;
-  const what = offer === null ? '' : t(': {0} in {1} {2}', offer.instance_type, offer.cloud, offer.region);
+  const where = offer === null ? [] : [offer.instance_type, offer.cloud, offer.region];
+  const isChosen = typeof wish.cloud === 'string' && typeof wish.region === 'string';
+  const machine = isChosen ? t(': {0} in {1} {2}', ...where) : t(': a machine such as {0} in {1} {2}', ...where);
+  const what = offer === null ? '' : machine;
   const price = plan.price_per_hour === null ? '' : t(' for {0}', formatPrice(plan.price_per_hour, t));
   return t('Launch {0}{1}{2}?', name, what, price);
 }

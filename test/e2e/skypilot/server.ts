@@ -14,7 +14,7 @@ export const RIG_MACHINE = { cloud: 'aws', region: 'us-east-1', cpus: '2+', memo
 export const WORK_MS = 5 * 60_000;
 
 /** What an editor that was started from the dock has. */
-const DESKTOP = { HOME: process.env['HOME'] ?? '', SHELL: '/bin/bash', PATH: '/usr/bin:/bin' };
+export const DESKTOP = { HOME: process.env['HOME'] ?? '', SHELL: '/bin/bash', PATH: '/usr/bin:/bin' };
 
 export class RigServer {
   readonly state = new TestState();

@@ -85,8 +85,12 @@ describe('the choices of a launch', () => {
 describe('the question before a launch', () => {
   it('names the machine and its price', () => {
     assert.equal(
-      launchQuestion({ name: 'carapace-node' }, launchPlan(), t),
+      launchQuestion({ name: 'carapace-node', cloud: 'aws', region: 'us-east-1' }, launchPlan(), t),
       'Launch carapace-node: m6i.xlarge in aws us-east-1 for $0.19/h?',
+    );
+    assert.equal(
+      launchQuestion({ cloud: 'aws', region: null }, launchPlan(), t),
+      'Launch carapace-node: a machine such as m6i.xlarge in aws us-east-1 for $0.19/h?',
     );
     const unknown = launchPlan({ offer: null, price_per_hour: null });
     assert.equal(launchQuestion({}, unknown, t), 'Launch carapace-node?');

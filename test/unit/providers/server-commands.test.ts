@@ -28,7 +28,10 @@ describe('launching a server', () => {
       setUp.picked.map(([first]) => first),
       ['Let SkyPilot choose', 'The cheapest that fits', 'On demand'],
     );
-    assert.equal(setUp.asked[0]?.text, 'Launch carapace-node: m6i.xlarge in aws us-east-1 for $0.19/h?');
+    assert.equal(
+      setUp.asked[0]?.text,
+      'Launch carapace-node: a machine such as m6i.xlarge in aws us-east-1 for $0.19/h?',
+    );
     assert.deepEqual(setUp.launches, [
       { cloud: null, region: null, instance_type: null, use_spot: false, vaults: { public: '/home/me/data/public' } },
     ]);

@@ -39,6 +39,9 @@ describe('looking at a folder', () => {
   });
 
   it('names what cannot be read, and what is not there', async () => {
+    // The folder of the tests may be closed to everybody else.
+    rmSync(folder, { recursive: true });
+    folder = mkdtempSync('/tmp/carapace-scan-');
     chmodSync(folder, 0o755);
     mkdirSync(join(folder, 'closed'));
     writeFileSync(join(folder, 'closed/inside'), '');
