@@ -26,7 +26,7 @@ export interface LaunchDialogOptions {
 
 /** @returns undefined where the person gave up */
 export async function askForServer(vs: Vs, options: LaunchDialogOptions): Promise<LaunchCluster | undefined> {
-  let choices: LaunchChoices = choicesOf(options.wish);
+  let choices: LaunchChoices = spelledAs(options.clouds, choicesOf(options.wish));
   const take =
     <T>(change: (value: T) => Partial<LaunchChoices>) =>
     (answer: Answer<LaunchChoice<T>>): Answer<unknown> => {
@@ -53,6 +53,12 @@ export async function askForServer(vs: Vs, options: LaunchDialogOptions): Promis
     step += direction;
   }
   return chosenWish(options.wish, choices);
+}
+
+/** The settings may say "aws" for what SkyPilot calls AWS. */
+function spelledAs(clouds: readonly string[], choices: LaunchChoices): LaunchChoices {
+  const known = clouds.find((cloud) => cloud.toLowerCase() === choices.cloud?.toLowerCase());
+  return known === undefined ? choices : { ...choices, cloud: known };
 }
 
 /** A region and a size belong to their cloud. */

@@ -45,11 +45,10 @@ describe('the cloud server in VS Code with the real SkyPilot', function () {
   const states = async (): Promise<string[]> => (await instances()).map(({ state }) => state);
 
   it('is launched, and runs with the files of the vaults on it', async () => {
-    await bench.command('Carapace: Launch Server');
+    await bench.row('Launch Server').click();
     for (const step of ['1/4', '2/4', '3/4', '4/4']) {
-      await bench.step(step).or(bench.dialog).first().waitFor(PATIENT);
-      if (await bench.dialog.isVisible()) break;
-      if (await bench.step(step).isVisible()) await bench.page.keyboard.press('Enter');
+      await bench.step(step).waitFor({ timeout: 120_000 });
+      await bench.page.keyboard.press('Enter');
     }
     await bench.dialog.getByText(/^Launch carapace-node.*\$\d/).waitFor(PATIENT);
     await bench.picture('question');
