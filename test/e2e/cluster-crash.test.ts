@@ -204,7 +204,7 @@ describe("SkyPilot's API server, killed in the middle", function () {
     const calls = (path: string): number =>
       test.fake.calls().filter(({ request }) => request === `POST ${path}`).length;
     test.behave({ stall: 'stop' });
-    const stop = await client.stopCluster({});
+    const stop = await client.stopCluster({ server_changes: 'discard' });
     await restart('stop', () => calls('/stop') === 1);
     await wentWell(client, stop);
     assert.deepEqual(test.machines(), ['stopped']);
@@ -214,7 +214,7 @@ describe("SkyPilot's API server, killed in the middle", function () {
     await wentWell(client, start);
     assert.equal((await client.getCluster()).status, 'running');
     test.behave({ stall: 'down' });
-    const destroy = await client.destroyCluster({});
+    const destroy = await client.destroyCluster({ server_changes: 'discard' });
     await restart('down', () => calls('/down') === 1);
     await wentWell(client, destroy);
     test.assertNothingIsBilled();
