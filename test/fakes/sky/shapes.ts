@@ -35,8 +35,12 @@ const SOMETIMES_NULL = new Set([
   'links',
 ]);
 
+// eslint-disable-next-line no-control-regex -- the escape of a terminal
+const CURSOR = /\u001b\[\?25[hl]/g;
+
 function skeleton(line: string): string {
   return line
+    .replaceAll(CURSOR, '')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
     .replaceAll(/\b[0-9a-f]{8}\b/g, 'ID')
     .replaceAll(/\/[\w./-]+/g, 'PATH')

