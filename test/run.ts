@@ -80,7 +80,7 @@ async function runStage(stage: Stage, run: Run): Promise<Counts> {
   }
   const started = Date.now();
   let counts = NONE;
-  for (const step of stage.steps) counts = add(counts, await runStep(step, stage, run));
+  for (const step of stage.steps) if (!run.interrupted.aborted) counts = add(counts, await runStep(step, stage, run));
   const leftovers = await endLeftovers(run.folder, GRACE_MS);
   const left = leftovers.map(({ pid, command }) => `process ${pid}: ${command}`);
   if (left.length > 0) counts = add(counts, failure(`left behind: ${left.join('; ')}`));
