@@ -207,6 +207,8 @@ class ResumingClient {
   readonly #input: Buffer;
   #session = '';
   #offset = 0;
+  /** Of the input, over all connections. */
+  #taken = 0;
 
   constructor(address: string, input: Buffer) {
     this.#address = address;
@@ -229,10 +231,9 @@ class ResumingClient {
     const url = `ws://${this.#address}/terminal?client=resuming-client${resume}`;
     const socket = new WebSocket(url, [TERMINAL_SUBPROTOCOL], { createConnection: () => tcp });
     let sent = Infinity;
-    let acknowledged = 0;
     const send = () => {
       // Before its first word the program has not switched off the echo.
-      while (this.#offset > 0 && sent < this.#input.length && sent - acknowledged < WINDOW_BYTES) {
+      while (this.#offset > 0 && sent < this.#input.length && sent - this.#taken < WINDOW_BYTES) {
         socket.send(this.#input.subarray(sent, sent + PIECE_BYTES));
         sent += PIECE_BYTES;
       }
@@ -250,10 +251,9 @@ class ResumingClient {
         assert.deepEqual([message.offset, message.skipped], [this.#offset, 0]);
         this.#session = message.session;
         sent = message.input_offset;
-        acknowledged = sent;
         send();
       } else if (message.type === 'ack') {
-        acknowledged = message.bytes;
+        this.#taken = Math.max(this.#taken, message.bytes);
         send();
       }
       if (message.type === 'exit') this.exit = message;

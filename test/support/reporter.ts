@@ -8,7 +8,7 @@ export interface Result {
   failed: number;
   skipped: number;
   ended: boolean;
-  /** Each failed test by its full title, with the first line of why. */
+  /** Each failed test by its full title, with the first lines of why. */
   failures: string[];
 }
 
@@ -26,7 +26,7 @@ export default class Reporter extends Mocha.reporters.Spec {
     // A failing hook fails here, too, and counts as one.
     runner.on('fail', (test, error: Error) => {
       result.failed += 1;
-      result.failures.push(`${test.fullTitle()}: ${error.message.split('\n', 1).join('')}`);
+      result.failures.push(`${test.fullTitle()}: ${error.message.split('\n', 12).join('\n    ')}`);
     });
     runner.on('pending', () => (result.skipped += 1));
     runner.on('end', () => {

@@ -14,11 +14,16 @@ const WINDOW_BYTES = TERMINAL.inputBytes / 2;
 /** Keystrokes that wait are gathered into pieces of up to this size. */
 const GATHER_BYTES = 4_096;
 
-/** Offsets are absolute: bytes of input of this client in this session. */
+/**
+ * Offsets are absolute: bytes of input of this client in this session. What the server has is not sent again; what the
+ * program in the terminal has not taken yet still fills the window, also when it was sent on an earlier connection.
+ */
 export class InputBuffer {
   /** Input from `#acknowledged` on, in pieces of at most a frame. */
   #pieces: Uint8Array[] = [];
   #acknowledged = 0;
+  /** Taken by the program in the terminal, as far as the server has told. */
+  #taken = 0;
   #end = 0;
   /** The first piece that has not been sent on this connection, and how many bytes have. */
   #next = 0;
@@ -49,8 +54,33 @@ export class InputBuffer {
     }
   }
 
-  /** Forgets what the server has. @throws InternalError where it claims what it cannot have */
+  /** Forgets what the program has taken. @throws InternalError where the server claims what cannot be */
   acknowledge(offset: number): void {
+    this.#forget(offset);
+    this.#taken = Math.max(this.#taken, offset);
+  }
+
+  /** Starts over on a new connection from what the server has. @throws InternalError where it has lost some */
+  resumeFrom(offset: number): void {
+    if (offset < this.#acknowledged) {
+      throw new InternalError('The seat has forgotten input that it had acknowledged. Open a new terminal.');
+    }
+    this.#forget(offset);
+    this.#next = 0;
+    this.#sent = offset;
+  }
+
+  /** The next piece to send, within the window; undefined when there is none. */
+  take(): Uint8Array | undefined {
+    const piece = this.#pieces[this.#next];
+    if (piece === undefined) return undefined;
+    if (this.#sent + piece.length - this.#taken > WINDOW_BYTES) return undefined;
+    this.#next += 1;
+    this.#sent += piece.length;
+    return piece;
+  }
+
+  #forget(offset: number): void {
     if (offset < this.#acknowledged) return;
     if (offset > this.#end) throw new InternalError('The seat acknowledges input that was never sent.');
     let whole = 0;
@@ -65,25 +95,5 @@ export class InputBuffer {
     if (piece !== undefined) this.#pieces[0] = piece.subarray(offset - this.#acknowledged);
     this.#acknowledged = offset;
     this.#sent = Math.max(this.#sent, offset);
-  }
-
-  /** Starts over on a new connection from what the server has. @throws InternalError where it has lost some */
-  resumeFrom(offset: number): void {
-    if (offset < this.#acknowledged) {
-      throw new InternalError('The seat has forgotten input that it had acknowledged. Open a new terminal.');
-    }
-    this.acknowledge(offset);
-    this.#next = 0;
-    this.#sent = offset;
-  }
-
-  /** The next piece to send, within the window; undefined when there is none. */
-  take(): Uint8Array | undefined {
-    const piece = this.#pieces[this.#next];
-    if (piece === undefined) return undefined;
-    if (this.#sent + piece.length - this.#acknowledged > WINDOW_BYTES) return undefined;
-    this.#next += 1;
-    this.#sent += piece.length;
-    return piece;
   }
 }

@@ -8,6 +8,7 @@ import {
   TERMINAL,
   type ServerControl,
 } from '../../protocol/terminal.ts';
+import type { ClientRecord } from './client-book.ts';
 import type { Session, SessionClient } from './session.ts';
 
 /** Output handed to a socket and not yet taken by the network: what a stalled client costs. */
@@ -40,6 +41,7 @@ export class Connection implements SessionClient {
   /** Bytes sent and not yet taken by the network. */
   #pending = 0;
   #alive = true;
+  readonly #record: Readonly<ClientRecord>;
   #inputTold: number;
   #inputTotal = 0;
   #telling = false;
@@ -61,9 +63,11 @@ export class Connection implements SessionClient {
     socket.on('close', (code) => this.#closed(code));
     // 'close' follows each error.
     socket.on('error', () => undefined);
-    const accepted = session.join(this);
-    this.#inputTold = accepted;
-    this.#sendReady(this.#next - options.offset, accepted);
+    this.#record = session.join(this);
+    this.#inputTold = this.#record.taken;
+    this.#sendReady(this.#next - options.offset);
+    // What was taken while it was away.
+    if (this.#inputTold > 0) this.#send({ type: 'ack', bytes: this.#inputTold });
     session.announce();
     this.#pump();
   }
@@ -71,6 +75,11 @@ export class Connection implements SessionClient {
   /** A client that may not send cannot acknowledge either: it is judged by what the network has taken meanwhile. */
   get consumed(): number {
     return this.#v1 && !this.#socket.isPaused ? this.#acknowledged : Math.max(this.#acknowledged, this.#flushed);
+  }
+
+  /** How far the client certainly has the output: what is to be kept for it when it leaves. */
+  get seen(): number {
+    return this.#v1 ? this.#acknowledged : Math.max(this.#acknowledged, this.#flushed);
   }
 
   /** To be called regularly: ends a connection whose other side has gone without a word. */
@@ -112,11 +121,11 @@ export class Connection implements SessionClient {
     this.#close(CLOSE_CODE.superseded, 'The same client has connected again.');
   }
 
-  #sendReady(skipped: number, inputOffset: number): void {
+  #sendReady(skipped: number): void {
     const { id, ring, size } = this.#session;
     const offset = this.#next;
     const replayed = ring.end - offset;
-    this.#send({ type: 'ready', session: id, offset, input_offset: inputOffset, ...size, replayed, skipped });
+    this.#send({ type: 'ready', session: id, offset, input_offset: this.#record.accepted, ...size, replayed, skipped });
   }
 
   /** Control messages are of v1 only. */
@@ -160,7 +169,7 @@ export class Connection implements SessionClient {
     this.#next += skipped;
     this.#flushed = this.#next;
     this.#acknowledged = this.#next;
-    this.#sendReady(skipped, this.#inputTold);
+    this.#sendReady(skipped);
   }
 
   /** All has been sent, so the end can be told. */

@@ -13,6 +13,8 @@ export interface SessionClient {
   readonly writer: boolean;
   /** The absolute offset up to which output was consumed. */
   readonly consumed: number;
+  /** The offset up to which it certainly has the output. */
+  readonly seen: number;
   /** There is more output, or the session has ended. */
   outputChanged(): void;
   /** More of this client's input was taken by the terminal. */
@@ -96,8 +98,8 @@ export class Session {
     return [...this.#clients.keys()];
   }
 
-  /** Adds a client and drops an older connection of the same id; answers how much of its input is here already. */
-  join(client: SessionClient): number {
+  /** Adds a client and drops an older connection of the same id; answers what is known of its input, as it goes on. */
+  join(client: SessionClient): Readonly<ClientRecord> {
     const older = client.id === undefined ? undefined : this.clients.find(({ id }) => id === client.id);
     const record = this.#book.connect(client.id);
     this.#clients.set(client, record);
@@ -107,7 +109,7 @@ export class Session {
     }
     if (client.writer) this.#waited = false;
     this.reflow();
-    return record.accepted;
+    return record;
   }
 
   /** Tells every client who is here. */
@@ -183,7 +185,7 @@ export class Session {
     this.#clients.delete(client);
     this.#waitingForRoom.delete(client);
     this.#book.disconnect(record, departure === 'cut');
-    if (client.writer) this.#departed = client.consumed;
+    if (client.writer) this.#departed = client.seen;
     return true;
   }
 

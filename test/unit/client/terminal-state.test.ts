@@ -208,6 +208,17 @@ describe('InputBuffer', () => {
     assert.equal(buffer.take(), undefined);
   });
 
+  it('counts what the program has not taken yet over all connections', () => {
+    const buffer = new InputBuffer();
+    buffer.append(Buffer.alloc(3 * TERMINAL.inputBytes));
+    while (buffer.take() !== undefined);
+    buffer.resumeFrom(TERMINAL.inputBytes / 2);
+    assert.equal(buffer.take(), undefined);
+    buffer.acknowledge(TERMINAL.frameBytes);
+    assert.equal(buffer.take()?.length, TERMINAL.frameBytes);
+    assert.equal(buffer.take(), undefined);
+  });
+
   it('gathers keystrokes that wait', () => {
     const buffer = new InputBuffer();
     for (const key of 'hello') buffer.append(Buffer.from(key));
