@@ -167,10 +167,11 @@ describe('the workspace server as a process', function () {
     const input = randomBytes(3_000_000);
     const last = 300_000;
     const script = join(folder, 'shell');
-    const command = `stty raw -echo; echo go; head -c ${input.length} | sha256sum >sum & seq 1 ${last}; wait; echo end; exit 7`;
-    // bash gives a program in the background an empty input, unless it is told otherwise.
-    const shared = command.replace('head -c', '<&3 head -c');
-    writeFileSync(script, `#!/bin/bash\nexec 3<&0\n${shared}\n`, { mode: 0o755 });
+    // The input waits for a second, while the output does not. bash gives a program in the background an empty input,
+    // unless it is told otherwise.
+    const reader = `{ sleep 1; <&3 head -c ${input.length} | sha256sum >sum; }`;
+    const command = `stty raw -echo; echo go; ${reader} & seq 1 ${last}; wait; echo end; exit 7`;
+    writeFileSync(script, `#!/bin/bash\nexec 3<&0\n${command}\n`, { mode: 0o755 });
     const { terminal } = await start([...onPorts(), '--shell', script]).listening;
     const client = new ResumingClient(terminal, input);
     await client.run();
@@ -239,6 +240,7 @@ class ResumingClient {
       }
     };
     socket.on('message', (data: Buffer, isBinary) => {
+      readSlowly();
       if (isBinary) {
         this.output.push(data);
         this.#offset += data.length;
@@ -272,4 +274,10 @@ class ResumingClient {
       }
     });
   }
+}
+
+/** So slowly that the network is full of what the client has not got yet. */
+function readSlowly(): void {
+  const until = performance.now() + 5;
+  while (performance.now() < until);
 }
