@@ -135,6 +135,36 @@ ensure_skypilot() {
   "$root/tools/skypilot/build-rig.sh" "$skypilot_folder" >&2 || fail "SkyPilot's test machine could not be built; the reason is above."
 }
 
+# Sets systemd_guest to the Debian in which a worker is tested under systemd, or to nothing where this is not root.
+ensure_systemd_guest() {
+  local hash
+  systemd_guest=
+  [ "$(id -u)" = 0 ] || return 0
+  ensure_commands debootstrap=debootstrap unshare=util-linux mke2fs=e2fsprogs cpio=cpio qemu-system-x86_64=qemu-system-x86
+  hash=$(cd "$root" && cat tools/systemd-guest/* images/worker/packages | sha256sum | cut -c 1-12)
+  systemd_guest=$cache/systemd-guest-$hash
+  "$root/tools/systemd-guest/build" "$systemd_guest" >&2 || fail "The Debian of the worker's tests could not be built; the reason is above."
+}
+
+# Sets images_folder to what seats that are machines are made from, or to nothing where this is not root. Their network
+# and QEMU come with it.
+ensure_images() {
+  local key
+  images_folder=
+  [ "$(id -u)" = 0 ] || return 0
+  ensure_commands debootstrap=debootstrap cpio=cpio unshare=util-linux flock=util-linux mkfs.ext4=e2fsprogs busybox=busybox-static \
+    qemu-system-x86_64=qemu-system-x86 nft=nftables ip=iproute2
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || install_packages debian-archive-keyring
+  key=$("$root/images/build" --key) || fail "The image for MicroVM seats cannot be built; the reason is above."
+  images_folder=$cache/images-$key
+  "$root/images/build" --output "$images_folder" --cache "$cache/image-systems" >&2 ||
+    fail "The image for MicroVM seats could not be built; the reason is above."
+  touch "$images_folder"
+  # Half a gigabyte each: of earlier states of the checkout only the last ones.
+  find "$cache" -maxdepth 1 -regextype egrep -regex '.*/images-[0-9a-f]{16}' -printf '%T@ %p\n' | sort -rn | tail -n +5 |
+    cut -d ' ' -f 2- | xargs -r -d '\n' rm -rf
+}
+
 # Sets vsix to the extension, packaged from this checkout.
 build_vsix() {
   local log

@@ -1,11 +1,11 @@
 /** Names for what is not finished. */
-import { randomBytes } from 'node:crypto';
+import { kernelRandomBytes } from '../kernel-random.ts';
 
 const unfinished = new Set<string>();
 
 /** Runs `work` with a fresh name for something that gets its own name, or is removed, before `work` ends. */
 export async function withTemporaryName<T>(work: (name: string) => Promise<T>): Promise<T> {
-  const name = `.carapace-unfinished-${randomBytes(8).toString('hex')}`;
+  const name = `.carapace-unfinished-${kernelRandomBytes(8).toString('hex')}`;
   unfinished.add(name);
   try {
     return await work(name);

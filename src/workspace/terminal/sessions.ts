@@ -1,5 +1,5 @@
 /** All shells of the seat: who gets which, and when one is forgotten. */
-import { randomBytes } from 'node:crypto';
+import { kernelRandomBytes } from '../kernel-random.ts';
 import type { Logger } from 'pino';
 import { NoCapacityError } from '../../protocol/errors.ts';
 import { TERMINAL, type TerminalQuery } from '../../protocol/terminal.ts';
@@ -87,7 +87,7 @@ export class Sessions {
   #start(query: TerminalQuery): Session {
     this.#makeRoom();
     const { command, environment, cwd, log } = this.#options;
-    const id = randomBytes(ID_BYTES).toString('base64url');
+    const id = kernelRandomBytes(ID_BYTES).toString('base64url');
     const cols = query.cols ?? TERMINAL.defaultColumns;
     const rows = query.rows ?? TERMINAL.defaultRows;
     const session = new Session({
