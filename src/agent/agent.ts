@@ -15,13 +15,15 @@ export interface AgentOptions {
 }
 
 const HEALTH_INTERVAL_MS = 5_000;
+
+/** Between two looks whether all seats still run: cheap, and not kept waiting by seats that answer slowly. */
+const LOOK_INTERVAL_MS = 2_000;
+
+/** For the probe, and before it for finding seats again: a reset that a crash interrupted is finished then. */
 const PROBE_TIMEOUT_MS = 60_000;
 
 /** Until the next try after a probe has failed: the cause may be mended meanwhile. */
 const PROBE_INTERVAL_MS = 15_000;
-
-/** A reset that a crash interrupted is finished at the start. */
-const ADOPT_TIMEOUT_MS = 60_000;
 
 export class Agent {
   readonly seats: SeatRegistry;
@@ -64,33 +66,59 @@ export class Agent {
   }
 
   info(): AgentInfo {
+    const { images, bridge, limits } = this.#driver.describe?.() ?? { images: [], bridge: null, limits: {} };
     return {
       worker_id: this.#workerId,
       version: VERSION,
       runtime: this.#driver.runtime,
       accelerated: this.#driver.accelerated,
       versions: { agent: VERSION, ...this.#driver.versions() },
-      images: [],
-      bridge: null,
-      limits: { seats: this.seats.capacity, seat_timeout_ms: this.seats.seatTimeoutMs },
+      images: [...images],
+      bridge,
+      limits: { seats: this.seats.capacity, seat_timeout_ms: this.seats.seatTimeoutMs, ...limits },
+      problem: this.#status === 'unhealthy' ? this.#problem : null,
     };
   }
 
-  /** Runs until the signal: first the seats of an earlier agent, then the probe, then the watch over the seats. */
+  get #probeTimeoutMs(): number {
+    return this.#driver.probeTimeoutMs ?? PROBE_TIMEOUT_MS;
+  }
+
+  /**
+   * Runs until the signal: first the seats of an earlier agent, then the probe, then the watch over the seats. Returns
+   * once all of that has ended, so that a probe that was under way is gone.
+   */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await this.seats.adopt(AbortSignal.any([signal, AbortSignal.timeout(ADOPT_TIMEOUT_MS)]));
+      await this.seats.adopt(AbortSignal.any([signal, AbortSignal.timeout(this.#probeTimeoutMs)]));
       this.#isOpen = true;
-      await Promise.all([this.#probeUntilHealthy(signal), this.#watch(signal)]);
+      await this.#work(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Ends when all parts have, which they do when one has failed: a probe that is ended removes its seat before. */
+  async #work(signal: AbortSignal): Promise<void> {
+    const failure = new AbortController();
+    const limited = AbortSignal.any([signal, failure.signal]);
+    const parts = [this.#probeUntilHealthy(limited), this.#watch(limited), this.#look(limited)];
+    for (const part of parts) part.catch((error: unknown) => failure.abort(error));
+    await Promise.allSettled(parts);
+    limited.throwIfAborted();
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+      this.seats.noticeEnded();
     }
   }
 
   async #probeUntilHealthy(signal: AbortSignal): Promise<void> {
     while (this.#status !== 'healthy') {
       try {
-        await this.#driver.probe(AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]));
+        await this.#driver.probe(AbortSignal.any([signal, AbortSignal.timeout(this.#probeTimeoutMs)]));
         this.#status = 'healthy';
         this.#log.info('the probe seat answered: seats can be made');
       } catch (error) {

@@ -13,7 +13,8 @@ import { ensurePrivateFolder, FolderError } from './private-folder.ts';
 import { SeatRegistry } from './seats/seat-registry.ts';
 import { createServer } from './server.ts';
 import { readSettings, UsageError, type Settings } from './settings.ts';
-import { ProcessDriver } from './vmm/process/driver.ts';
+import { createDriver } from './vmm/create-driver.ts';
+import type { VmDriver } from './vmm/driver.ts';
 import { removeIfEmpty } from './vmm/process/seat-folder.ts';
 
 const EXIT = { failed: 1, usage: 2, locked: 3 } as const;
@@ -33,6 +34,11 @@ interface Folders {
 }
 
 async function prepareFolders(settings: Settings): Promise<Folders> {
+  if (settings.runtime !== 'process' && process.geteuid?.() !== 0) {
+    throw new UsageError(
+      `An agent of ${settings.runtime} seats has to be root, which makes their networks. Start it as root, or use --runtime process.`,
+    );
+  }
   const state = await ensurePrivateFolder(settings.stateDir, 'state folder');
   const sockets = await ensurePrivateFolder(settings.socketDir, 'socket folder (SOCKET_DIR)');
   if (sockets.length + SOCKET_NAME_ROOM > MAX_SOCKET_PATH) {
@@ -41,9 +47,18 @@ async function prepareFolders(settings: Settings): Promise<Folders> {
   return { state, sockets };
 }
 
-function createAgent(settings: Settings, folders: Folders, log: Logger): Agent {
-  const programs = { workspace: settings.workspaceProgram ?? workspaceProgram(), shell: '/bin/bash' };
-  const driver = new ProcessDriver({ stateFolder: folders.state, socketFolder: folders.sockets, programs, log });
+function driverOf(settings: Settings, folders: Folders, log: Logger): Promise<VmDriver> {
+  return createDriver({
+    runtime: settings.runtime,
+    stateFolder: folders.state,
+    socketFolder: folders.sockets,
+    imagesFolder: settings.imagesDir,
+    workspaceProgram: settings.workspaceProgram ?? workspaceProgram(),
+    log,
+  });
+}
+
+function createAgent(driver: VmDriver, settings: Settings, log: Logger): Agent {
   const capacity = settings.capacity === undefined ? {} : { capacity: settings.capacity };
   const seats = new SeatRegistry({ driver, log, ...capacity });
   return new Agent({ driver, seats, workerId: settings.workerId, log });
@@ -53,17 +68,19 @@ function createAgent(settings: Settings, folders: Folders, log: Logger): Agent {
 async function serve(settings: Settings, folders: Folders, log: Logger): Promise<void> {
   const ended = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended.abort());
-  const agent = createAgent(settings, folders, log);
+  const driver = await driverOf(settings, folders, log);
+  const agent = createAgent(driver, settings, log);
   const server = createServer({ ...settings, agent, log });
   const port = await choosePort(folders.state, settings.host, settings.port);
   const url = await server.listen({ host: settings.host, port });
   await writeAgentFile(folders.state, url);
-  log.info({ url, version: VERSION, capacity: agent.seats.capacity }, 'agent listens');
+  log.info({ url, version: VERSION, runtime: driver.runtime, capacity: agent.seats.capacity }, 'agent listens');
   try {
     await agent.run(ended.signal);
   } finally {
     await agent.seats.close();
     await server.close();
+    await driver.close?.();
     await removeAgentFile(folders.state);
     await removeIfEmpty(folders.sockets);
     log.info('agent ended; its seats live on');

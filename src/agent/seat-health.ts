@@ -16,9 +16,9 @@ export interface SeatServers {
 }
 
 /** Whether `GET /health` is answered with 200 in time. */
-function answers(address: SeatAddress, signal: AbortSignal): Promise<boolean> {
+function answers(address: SeatAddress, signal: AbortSignal, answerMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
     const request = get({ ...address, path: '/health', agent: false, signal: limited }, (response) => {
       response.resume();
       response.on('close', () => resolve(response.complete && response.statusCode === 200));
@@ -27,9 +27,10 @@ function answers(address: SeatAddress, signal: AbortSignal): Promise<boolean> {
   });
 }
 
-/** Whether both servers of a seat answer. */
-export async function isHealthy(servers: SeatServers, signal: AbortSignal): Promise<boolean> {
-  const both = await Promise.all([answers(servers.terminal, signal), answers(servers.files, signal)]);
+/** Whether both servers of a seat answer in time. */
+export async function isHealthy(servers: SeatServers, signal: AbortSignal, answerMs = ANSWER_MS): Promise<boolean> {
+  const asked = [servers.terminal, servers.files].map((address) => answers(address, signal, answerMs));
+  const both = await Promise.all(asked);
   return both.every((healthy) => healthy);
 }
 

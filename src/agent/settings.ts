@@ -1,10 +1,13 @@
 /** What the agent is told when it is started: arguments for everybody to see, secrets in the environment. */
 import { hostname } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
+import { imagesFolder } from '../lib/machine-image.ts';
 import { VERSION } from '../lib/version.ts';
-import { MAX_SEATS } from './vmm/process/capacity.ts';
+import type { SeatRuntime } from '../protocol/workshop.ts';
+import { MAX_SLOTS } from './network/seat-network.ts';
 
 export interface Settings {
+  readonly runtime: SeatRuntime;
   readonly stateDir: string;
   readonly host: string;
   /** 0 for any free port. */
@@ -15,6 +18,8 @@ export interface Settings {
   readonly logLevel: string;
   readonly workspaceProgram: string | undefined;
   readonly socketDir: string;
+  /** What machines are made from. */
+  readonly imagesDir: string;
   readonly agentToken: string;
   readonly workspaceTokenSecret: string;
 }
@@ -23,9 +28,11 @@ export interface Settings {
 export class UsageError extends Error {}
 
 const DEFAULT_SOCKET_DIR = '/run/clarateach';
+const SEAT_RUNTIMES: readonly SeatRuntime[] = ['process', 'qemu', 'firecracker'];
 const LOOPBACK = new Set(['127.0.0.1', '::1']);
 
 interface Options {
+  runtime: SeatRuntime;
   stateDir: string;
   listen: string;
   insecureLoopback?: true;
@@ -43,10 +50,10 @@ function command(): Command {
     .requiredOption('--state-dir <folder>', 'what the agent remembers, and the homes of its seats')
     .requiredOption('--listen <host:port>', 'where it is reached; port 0 for any free one')
     .option('--insecure-loopback', 'serve without TLS, on this machine only')
-    .addOption(new Option('--runtime <runtime>', 'what a seat is').choices(['process']).default('process'))
+    .addOption(new Option('--runtime <runtime>', 'what a seat is').choices(SEAT_RUNTIMES).default('process'))
     .option('--worker-id <id>', 'how it calls itself', hostname())
     .option('--allow-origin <url...>', 'origins of web pages that may use the seats', [])
-    .option('--capacity <seats>', `at most this many seats, up to ${MAX_SEATS}`)
+    .option('--capacity <seats>', `at most this many seats, up to ${MAX_SLOTS}`)
     .addOption(new Option('--log-level <level>').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
     .option('--workspace-program <file>', 'the workspace server; default workspace.cjs beside this program')
     .exitOverride()
@@ -67,8 +74,8 @@ function parseListen(listen: string): { host: string; port: number } {
 function parseCapacity(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const capacity = Number(text);
-  if (/^\d+$/.test(text) && capacity >= 1 && capacity <= MAX_SEATS) return capacity;
-  throw new UsageError(`--capacity takes a number of seats from 1 to ${MAX_SEATS}, not "${text}".`);
+  if (/^\d+$/.test(text) && capacity >= 1 && capacity <= MAX_SLOTS) return capacity;
+  throw new UsageError(`--capacity takes a number of seats from 1 to ${MAX_SLOTS}, not "${text}".`);
 }
 
 function parseOrigin(text: string): string {
@@ -83,6 +90,11 @@ function takeSecret(environment: NodeJS.ProcessEnv, name: string): string {
   Reflect.deleteProperty(environment, name);
   if (secret === undefined || secret === '') throw new UsageError(`The agent needs ${name} in its environment.`);
   return secret;
+}
+
+function folderOf(environment: NodeJS.ProcessEnv, name: string, otherwise: string): string {
+  const chosen = environment[name];
+  return chosen === undefined || chosen === '' ? otherwise : chosen;
 }
 
 function requireLoopback(options: Options, host: string): void {
@@ -112,8 +124,8 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   const options = parseOptions(args);
   const { host, port } = parseListen(options.listen);
   requireLoopback(options, host);
-  const socketDir = environment['SOCKET_DIR'];
   return {
+    runtime: options.runtime,
     stateDir: options.stateDir,
     host,
     port,
@@ -122,7 +134,8 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
     capacity: parseCapacity(options.capacity),
     logLevel: options.logLevel,
     workspaceProgram: options.workspaceProgram,
-    socketDir: socketDir === undefined || socketDir === '' ? DEFAULT_SOCKET_DIR : socketDir,
+    socketDir: folderOf(environment, 'SOCKET_DIR', DEFAULT_SOCKET_DIR),
+    imagesDir: imagesFolder(environment),
     agentToken: takeSecret(environment, 'AGENT_TOKEN'),
     workspaceTokenSecret: takeSecret(environment, 'WORKSPACE_TOKEN_SECRET'),
   };

@@ -12,6 +12,7 @@ import { writeFileAtomic } from '../../src/lib/atomic-file.ts';
 import { acquireFileLock } from '../../src/lib/file-lock.ts';
 import { ownIdentity } from '../../src/lib/process-identity.ts';
 import { createVmSchema, type AgentHealth, type Vm } from '../../src/protocol/agent.ts';
+import { runtimeSchema } from '../../src/protocol/workshop.ts';
 
 /** How the agent behaves; seats are named by their numbers. */
 export interface AgentBehaviour {
@@ -27,8 +28,12 @@ export interface AgentBehaviour {
   readonly seatMs?: number;
 }
 
-const { values } = parseArgs({ strict: false, options: { 'state-dir': { type: 'string', default: '' } } });
+const { values } = parseArgs({
+  strict: false,
+  options: { 'state-dir': { type: 'string', default: '' }, runtime: { type: 'string', default: 'process' } },
+});
 const folder = String(values['state-dir']);
+const runtime = runtimeSchema.parse(values.runtime);
 const seatsFile = join(folder, 'seats.json');
 // Held in a variable: a lock that nobody can reach any more is given back.
 const lock = acquireFileLock(join(folder, 'agent.lock'));
@@ -49,7 +54,7 @@ const has = (list: readonly number[] | undefined, seat: number): boolean => list
 
 function health(): AgentHealth {
   const { status = 'healthy', capacity = 100 } = behaviour();
-  const facts = { worker_id: 'fake', version: '0', runtime: 'process', accelerated: false } as const;
+  const facts = { worker_id: 'fake', version: '0', runtime, accelerated: runtime === 'firecracker' } as const;
   return { status, ...facts, vm_count: seats.size, capacity, uptime_seconds: 1 };
 }
 

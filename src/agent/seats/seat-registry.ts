@@ -18,7 +18,7 @@ export interface SeatRegistryOptions {
   readonly log: Logger;
   /** At most this many seats; default what the driver says. */
   readonly capacity?: number;
-  /** How long making or resetting a seat may take, in milliseconds. */
+  /** How long making or resetting a seat may take, in milliseconds; default what the driver says. */
   readonly seatTimeoutMs?: number;
 }
 
@@ -63,9 +63,9 @@ function vmOf(entry: Entry): Vm {
 }
 
 export class SeatRegistry {
-  readonly capacity: number;
-  readonly seatTimeoutMs: number;
+  readonly #capacity: number;
   readonly #driver: VmDriver;
+  readonly #seatTimeoutMs: number | undefined;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #queue = new KeyedQueue();
@@ -73,8 +73,18 @@ export class SeatRegistry {
   constructor(options: SeatRegistryOptions) {
     this.#driver = options.driver;
     this.#log = options.log;
-    this.capacity = Math.min(options.capacity ?? Infinity, options.driver.capacity);
-    this.seatTimeoutMs = options.seatTimeoutMs ?? SEAT_TIMEOUT_MS;
+    this.#capacity = options.capacity ?? Infinity;
+    this.#seatTimeoutMs = options.seatTimeoutMs;
+  }
+
+  /** The driver's own limit may change: whether machines are fast is known once its probe has ended. */
+  get seatTimeoutMs(): number {
+    return this.#seatTimeoutMs ?? this.#driver.seatTimeoutMs ?? SEAT_TIMEOUT_MS;
+  }
+
+  /** How many seats there may be; the driver's own bound may change with its probe, too. */
+  get capacity(): number {
+    return Math.min(this.#capacity, this.#driver.capacity);
   }
 
   get size(): number {
@@ -120,6 +130,10 @@ export class SeatRegistry {
       entry.status = 'unhealthy';
     }
     await this.checkHealth(signal);
+    for (const { key } of seats.filter((seat) => seat.interrupted === true)) {
+      // Not waited for: it may take long, and why it failed is in the log.
+      this.reset(key).catch(() => undefined);
+    }
     if (seats.length > 0) this.#log.info({ seats: seats.length }, 'seats of an earlier agent taken over');
   }
 
@@ -168,6 +182,14 @@ export class SeatRegistry {
     this.#log.info({ ...fieldsOf(key), keep_files: options.keepFiles }, 'seat removed');
   }
 
+  /** Notices seats that have ended by themselves, without asking them anything. */
+  noticeEnded(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.status !== 'ready' || entry.removing || this.#driver.isRunning(entry.key)) continue;
+      this.#turn(entry, 'unhealthy', 'it has ended by itself');
+    }
+  }
+
   /** Asks each seat that should be ready whether it is. */
   async checkHealth(signal: AbortSignal): Promise<void> {
     const settled = [...this.#entries.values()].filter(
@@ -214,7 +236,8 @@ export class SeatRegistry {
     await this.#queue.run(nameOf(key), async () => {
       // A deletion may have come first.
       if (this.#entry(key) !== entry) throw new NotFoundError(`Seat ${key.seatId} has been deleted.`);
-      const timeout = AbortSignal.timeout(this.seatTimeoutMs);
+      const limitMs = this.seatTimeoutMs;
+      const timeout = AbortSignal.timeout(limitMs);
       const signal = AbortSignal.any([entry.stop.signal, timeout]);
       entry.status = status;
       try {
@@ -225,31 +248,49 @@ export class SeatRegistry {
       } catch (error) {
         entry.status = 'unhealthy';
         this.#log.warn({ ...fieldsOf(key), err: error }, `seat failed while ${status}`);
-        throw this.#told(error, key, signal, timeout);
+        throw told(error, key, signal, { timeout, limitMs });
       }
     });
-  }
-
-  /** The error for a person: an abort is told by its reason, the time limit by its length. */
-  #told(error: unknown, key: SeatKey, signal: AbortSignal, timeout: AbortSignal): unknown {
-    if (error instanceof CarapaceError) return error;
-    if (signal.aborted && signal.reason === timeout.reason) {
-      const seconds = this.seatTimeoutMs / 1000;
-      const options = { cause: error };
-      return new TimedOutError(`Seat ${key.seatId} did not answer within ${seconds} s.`, undefined, options);
-    }
-    return signal.aborted ? signal.reason : error;
   }
 
   async #checkSeat(entry: Entry, signal: AbortSignal): Promise<void> {
     const { running, status } = entry;
     const isRunning = this.#driver.isRunning(entry.key);
-    const healthy = isRunning && running !== undefined && (await isHealthy(running, signal));
+    const healthy = isRunning && running !== undefined && (await isHealthy(running, signal, this.#driver.answerMs));
     // The seat may have been changed meanwhile.
     if (signal.aborted || entry.running !== running || entry.status !== status || entry.removing) return;
     entry.failures = healthy ? 0 : entry.failures + 1;
-    if (healthy) entry.status = 'ready';
-    else if (!isRunning || entry.failures > TOLERATED_FAILURES) entry.status = 'unhealthy';
-    if (entry.status !== status) this.#log.warn({ ...fieldsOf(entry.key), status: entry.status }, 'seat changed');
+    if (healthy) this.#turn(entry, 'ready', 'its servers answer');
+    else if (!isRunning) this.#turn(entry, 'unhealthy', 'it does not run');
+    else if (entry.failures > TOLERATED_FAILURES) this.#turn(entry, 'unhealthy', 'its servers do not answer');
   }
+
+  #turn(entry: Entry, status: VmStatus, reason: string): void {
+    if (entry.status === status) return;
+    entry.status = status;
+    void this.#tell(entry, reason);
+  }
+
+  /** Says in the log what became of a seat, with what it said last. */
+  async #tell(entry: Entry, reason: string): Promise<void> {
+    const { status, key } = entry;
+    const lastWords = status === 'ready' ? undefined : await this.#driver.lastWords?.(key).catch(() => undefined);
+    const console = lastWords === undefined || lastWords === '' ? {} : { console: lastWords };
+    this.#log.warn({ ...fieldsOf(key), status, reason, ...console }, 'seat changed');
+  }
+}
+
+/** The error for a person: an abort is told by its reason, the time limit by its length. */
+function told(
+  error: unknown,
+  key: SeatKey,
+  signal: AbortSignal,
+  { timeout, limitMs }: { readonly timeout: AbortSignal; readonly limitMs: number },
+): unknown {
+  if (error instanceof CarapaceError) return error;
+  if (signal.aborted && signal.reason === timeout.reason) {
+    const message = `Seat ${key.seatId} did not answer within ${limitMs / 1000} s.`;
+    return new TimedOutError(message, undefined, { cause: error });
+  }
+  return signal.aborted ? signal.reason : error;
 }

@@ -26,6 +26,16 @@ export interface RunningSeat {
   readonly startedInMs: number;
   readonly fromSnapshot: boolean;
   readonly createdAt: string;
+  /** A crash interrupted its reset: it does not run, and is to be reset again. */
+  readonly interrupted?: boolean;
+}
+
+/** What `/info` says of a driver beside its versions. */
+export interface DriverFacts {
+  /** What machines are made from: the ids of images. */
+  readonly images: readonly string[];
+  readonly bridge: string | null;
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 /**
@@ -37,6 +47,10 @@ export interface VmDriver {
   readonly accelerated: boolean;
   /** Seats this machine can hold at once. */
   readonly capacity: number;
+  /** How long making or resetting a seat may take, in milliseconds; default 30 s. May change with the probe. */
+  readonly seatTimeoutMs?: number;
+  /** How long the probe, or finding the seats of an earlier agent, may take, in milliseconds; default 60 s. */
+  readonly probeTimeoutMs?: number;
   /** Versions of what the driver builds on, for `/info`. */
   versions(): Record<string, string>;
   /** Shows that seats can be made here. @throws UnavailableError naming what is missing */
@@ -51,4 +65,12 @@ export interface VmDriver {
   destroy(key: SeatKey, options: { readonly keepFiles: boolean }, signal: AbortSignal): Promise<void>;
   /** Whether the seat itself still runs, whatever its servers answer. */
   isRunning(key: SeatKey): boolean;
+  /** How long a seat's servers may take to answer once they run, in milliseconds; default 3 s. */
+  readonly answerMs?: number;
+  /** The end of what a seat's machine wrote to its console, for the log. */
+  lastWords?(key: SeatKey): Promise<string>;
+  /** More for `/info`. */
+  describe?(): DriverFacts;
+  /** Ends what this process serves for its seats, and removes what no seat needs; seats live on. */
+  close?(): Promise<void>;
 }

@@ -18,10 +18,13 @@ const KEY: SeatKey = { workshopId: 'ws-a', seatId: 1 };
 class SlowDriver implements VmDriver {
   readonly runtime = 'process';
   readonly accelerated = false;
-  readonly capacity = 2;
+  capacity = 2;
   readonly calls: string[] = [];
   finish: () => void = () => undefined;
   failDestroy = false;
+  runs = false;
+  /** What an earlier agent left. */
+  left: RunningSeat[] = [];
 
   versions(): Record<string, string> {
     return {};
@@ -32,7 +35,7 @@ class SlowDriver implements VmDriver {
   }
 
   adopt(): Promise<RunningSeat[]> {
-    return Promise.resolve([]);
+    return Promise.resolve(this.left);
   }
 
   create(key: SeatKey, _limits: object, signal: AbortSignal): Promise<RunningSeat> {
@@ -49,7 +52,12 @@ class SlowDriver implements VmDriver {
   }
 
   isRunning(): boolean {
-    return false;
+    return this.runs;
+  }
+
+  lastWords(): Promise<string> {
+    this.calls.push('last words');
+    return Promise.resolve('Kernel panic');
   }
 
   #make(what: string, key: SeatKey, signal: AbortSignal): Promise<RunningSeat> {
@@ -159,6 +167,48 @@ describe('the seats of a worker', () => {
     await createReady();
     await seats.checkHealth(new AbortController().signal);
     assert.equal(seats.get(KEY).status, 'unhealthy');
+  });
+
+  it('are unhealthy soon after they have ended, though others answer slowly, with their last words in the log', async () => {
+    await createReady();
+    driver.runs = true;
+    seats.noticeEnded();
+    assert.equal(seats.get(KEY).status, 'ready');
+    driver.runs = false;
+    seats.noticeEnded();
+    assert.equal(seats.get(KEY).status, 'unhealthy');
+    seats.noticeEnded();
+    assert.deepEqual(
+      driver.calls.filter((call) => call === 'last words'),
+      ['last words'],
+    );
+  });
+
+  it('of an earlier agent whose reset was interrupted are reset again by themselves', async () => {
+    const nowhere = { socketPath: '/nowhere' };
+    const times = { startedInMs: 1, createdAt: '2026-01-01T00:00:00Z' };
+    const before = { ip: null, terminal: nowhere, files: nowhere, fromSnapshot: false, ...times };
+    driver.left = [
+      { ...before, key: KEY, interrupted: true },
+      { ...before, key: { ...KEY, seatId: 2 } },
+    ];
+    await seats.adopt(new AbortController().signal);
+    await sleep(1);
+    assert.deepEqual(
+      seats.list().map((vm) => vm.status),
+      ['resetting', 'unhealthy'],
+    );
+    driver.finish();
+    await sleep(1);
+    assert.equal(seats.get(KEY).status, 'ready');
+    assert.equal(driver.calls.filter((call) => call.startsWith('reset')).length, 1);
+  });
+
+  it('are as many as the driver can hold at the time', async () => {
+    driver.capacity = 0;
+    await assert.rejects(seats.create(KEY, {}), NoCapacityError);
+    driver.capacity = 1;
+    await createReady();
   });
 
   it('count their open terminals', async () => {

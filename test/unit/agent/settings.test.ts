@@ -19,6 +19,7 @@ describe('what the agent is told', () => {
     assert.deepEqual([settings.host, settings.port, settings.agentToken], ['127.0.0.1', 0, 'a']);
     assert.deepEqual(settings.allowedOrigins, []);
     assert.equal(settings.capacity, undefined);
+    assert.deepEqual([settings.runtime, settings.imagesDir], ['process', '/var/lib/clarateach/images']);
   });
 
   it('may be an IPv6 address, origins and a capacity', () => {
@@ -27,6 +28,13 @@ describe('what the agent is told', () => {
     const settings = readSettings(args, { ...environment(), SOCKET_DIR: '/tmp/clarateach' });
     assert.deepEqual([settings.host, settings.port, settings.socketDir], ['::1', 9090, '/tmp/clarateach']);
     assert.deepEqual([settings.allowedOrigins, settings.capacity], [['https://a.example', 'http://b.example:81'], 3]);
+  });
+
+  it('may be machines, and where their images are', () => {
+    for (const runtime of ['qemu', 'firecracker'] as const) {
+      const settings = readSettings([...ARGUMENTS, '--runtime', runtime], { ...environment(), IMAGES_DIR: '/images' });
+      assert.deepEqual([settings.runtime, settings.imagesDir], [runtime, '/images']);
+    }
   });
 
   for (const [what, args, env, sentence] of [
