@@ -35,6 +35,8 @@ function environment(run: Run): Record<string, string> {
     PATH: [resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
     TMPDIR: run.folder,
     CARAPACE_HOME: join(run.folder, 'home'),
+    // None there: seats are processes, but in the stage that brings images of its own.
+    IMAGES_DIR: join(run.folder, 'no-images'),
     ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
     [RESULT_FILE]: join(run.folder, 'result.json'),
   };

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../lib/version.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
 import { addClusterCommands } from './cluster.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { EXIT, exitCodeOf, tellFailure } from './failures.ts';
 import type { CliIo } from './io.ts';
 import { addJoinCommand } from './join.ts';
@@ -38,6 +39,7 @@ function buildProgram(io: CliIo, json: boolean): Command {
     .addHelpText('after', `\n${EXIT_CODES}`);
   addServeCommand(program, io);
   addStatusCommand(program, io);
+  addDoctorCommand(program, io);
   addClusterCommands(program, io);
   addWorkshopCommands(program, io);
   addJoinCommand(program, io);

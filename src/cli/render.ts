@@ -1,5 +1,7 @@
 /** Output for people: aligned tables and YAML. */
 import { stringify } from 'yaml';
+import { runtimeText } from '../lib/runtime-text.ts';
+import type { Workshop } from '../protocol/workshop.ts';
 
 /** Columns as wide as their widest cell; the last one is not padded. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -22,4 +24,9 @@ export function localTime(iso: string): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+/** What the seats of a workshop are, such as `MicroVMs (QEMU, KVM)`. */
+export function seatsAre({ runtime, workers }: Workshop): string {
+  return runtimeText(runtime, workers[0]?.accelerated);
 }

@@ -12,7 +12,7 @@ import { findWorkshop } from './find-workshop.ts';
 import { interruptible } from './interrupt.ts';
 import { writeAll, writeLine, type CliIo } from './io.ts';
 import { follow, wantsToWait, withWaitOption, type WaitOptions } from './progress.ts';
-import { table } from './render.ts';
+import { seatsAre, table } from './render.ts';
 import { addCopy } from './seat-copy.ts';
 import { controlPlane, print, withCommonOptions, type CommonOptions } from './session.ts';
 
@@ -30,9 +30,9 @@ function addList(seat: Command, io: CliIo): void {
   withCommonOptions(command).action((idOrName: string, options: CommonOptions) =>
     interruptible(async (signal) => {
       const client = await controlPlane(io, options, signal);
-      const { id } = await findWorkshop(client, idOrName, signal);
-      const seats = await client.listSeats(id, signal);
-      await print(io, options, { seats }, () => listing(seats));
+      const workshop = await findWorkshop(client, idOrName, signal);
+      const seats = await client.listSeats(workshop.id, signal);
+      await print(io, options, { seats }, () => `${listing(seats)}\n\nSeats are ${seatsAre(workshop)}.`);
     }),
   );
 }

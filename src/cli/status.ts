@@ -7,7 +7,7 @@ import { stateFolder } from '../lib/state-folder.ts';
 import type { Cluster } from '../protocol/cluster.ts';
 import { interruptible } from './interrupt.ts';
 import type { CliIo } from './io.ts';
-import { yaml } from './render.ts';
+import { seatsAre, yaml } from './render.ts';
 import { namedServer, print, withCommonOptions, type CommonOptions } from './session.ts';
 
 export function addStatusCommand(program: Command, io: CliIo): void {
@@ -42,7 +42,14 @@ async function describe(connection: Connection, signal: AbortSignal) {
     ...health,
     url: connection.url,
     cluster: clusterFacts(cluster),
-    workshops: workshops.map(({ id, name, status, seats }) => ({ id, name, status, seats })),
+    workshops: workshops.map((one) => ({
+      id: one.id,
+      name: one.name,
+      status: one.status,
+      seats: one.seats,
+      runtime: one.runtime,
+      seats_are: seatsAre(one),
+    })),
     running_operations: operations
       .filter((operation) => operation.status === 'running')
       .map(({ id, title }) => ({ id, title })),

@@ -17,7 +17,7 @@ import { findWorkshop } from './find-workshop.ts';
 import { interruptible } from './interrupt.ts';
 import type { CliIo } from './io.ts';
 import { follow, wantsToWait, withWaitOption, type WaitOptions } from './progress.ts';
-import { localTime, table, yaml } from './render.ts';
+import { localTime, seatsAre, table, yaml } from './render.ts';
 import { controlPlane, print, withCommonOptions, type CommonOptions } from './session.ts';
 
 interface CreateOptions extends WaitOptions {
@@ -75,7 +75,7 @@ async function create(io: CliIo, name: string | undefined, options: CreateOption
 }
 
 function summary(workshop: Workshop): string {
-  return `Workshop "${workshop.name}" (${workshop.id}): ${workshop.status}, ${seatCount(workshop)}, code ${showCode(workshop.code)}`;
+  return `Workshop "${workshop.name}" (${workshop.id}): ${workshop.status}, ${seatCount(workshop)}, ${seatsAre(workshop)}, code ${showCode(workshop.code)}`;
 }
 
 function seatCount({ seats }: Workshop): string {
@@ -108,7 +108,7 @@ function listing(workshops: readonly Workshop[]): string {
       workshop.status,
       String(workshop.seats),
       showCode(workshop.code),
-      workshop.runtime,
+      seatsAre(workshop),
       workshop.status === 'stopped' ? '-' : localTime(workshop.expires_at),
     ]),
   );
@@ -124,7 +124,9 @@ function addShow(workshop: Command, io: CliIo): void {
       const client = await controlPlane(io, options, signal);
       const found = await findWorkshop(client, idOrName, signal);
       const seats = options.json ? [] : await client.listSeats(found.id, signal);
-      await print(io, options, { workshop: found }, () => yaml({ ...found, code: showCode(found.code), seats }));
+      await print(io, options, { workshop: found }, () =>
+        yaml({ ...found, code: showCode(found.code), seats_are: seatsAre(found), seats }),
+      );
     }),
   );
 }

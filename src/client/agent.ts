@@ -15,8 +15,13 @@ import { HttpTransport, type Peer } from './http.ts';
 const PEER: Peer = { name: 'The agent', advice: 'Check that its worker runs and can be reached.' };
 
 const HEALTH_DEADLINE_MS = 5_000;
-/** The agent's own limit for a seat is 30 s; a reset or a removal may have to end processes first. */
+/** The agent's own limit for a process seat is 30 s; a reset or a removal may have to end processes first. */
 const SEAT_DEADLINE_MS = 60_000;
+
+export interface AgentClientOptions {
+  /** How long making, resetting or removing a seat may take, in milliseconds; default 60 s. */
+  readonly seatDeadlineMs?: number;
+}
 
 export interface DeleteVmOptions {
   /** End the seat and keep its files for a later start. */
@@ -27,10 +32,12 @@ export interface DeleteVmOptions {
 /** Every call has a deadline and throws the typed errors of src/protocol/errors.ts. */
 export class AgentClient {
   readonly #http: HttpTransport;
+  readonly #seatDeadlineMs: number;
 
   /** @param connection the agent's URL with the agent token */
-  constructor(connection: Connection) {
+  constructor(connection: Connection, options: AgentClientOptions = {}) {
     this.#http = new HttpTransport(connection, PEER);
+    this.#seatDeadlineMs = options.seatDeadlineMs ?? SEAT_DEADLINE_MS;
   }
 
   health(signal?: AbortSignal): Promise<AgentHealth> {
@@ -53,7 +60,7 @@ export class AgentClient {
       path: '/vms',
       json: request,
       signal,
-      deadlineMs: SEAT_DEADLINE_MS,
+      deadlineMs: this.#seatDeadlineMs,
     });
   }
 
@@ -73,7 +80,7 @@ export class AgentClient {
       method: 'DELETE',
       path: vmPath(workshopId, seat) + query,
       signal: options.signal,
-      deadlineMs: SEAT_DEADLINE_MS,
+      deadlineMs: this.#seatDeadlineMs,
     });
   }
 
@@ -83,7 +90,7 @@ export class AgentClient {
       method: 'POST',
       path: `${vmPath(workshopId, seat)}/reset`,
       signal,
-      deadlineMs: SEAT_DEADLINE_MS,
+      deadlineMs: this.#seatDeadlineMs,
     });
   }
 }

@@ -33,6 +33,7 @@ import {
   type CreatedWorkshop,
   type Operation,
 } from '../protocol/operation.ts';
+import { runtimesAnswerSchema, type RuntimesAnswer } from '../protocol/runtimes.ts';
 import {
   learnersAnswerSchema,
   seatsAnswerSchema,
@@ -84,6 +85,11 @@ export class ControlPlaneClient {
       signal,
       deadlineMs: HEALTH_DEADLINE_MS,
     });
+  }
+
+  /** What seats of the control plane's machine can be. */
+  runtimes(signal?: AbortSignal): Promise<RuntimesAnswer> {
+    return this.#http.json(runtimesAnswerSchema, { method: 'GET', path: '/api/runtimes', signal });
   }
 
   async listWorkshops(signal?: AbortSignal): Promise<Workshop[]> {

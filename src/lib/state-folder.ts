@@ -22,8 +22,8 @@ export function statePaths(folder: string): { daemonFile: string; store: string;
 /** Longest path of a Unix socket, sun_path in unix(7) without its final NUL. */
 export const MAX_SOCKET_PATH = 107;
 
-/** Room for `<workshop>-<seat>/terminal.sock` under a socket folder. */
-const SOCKET_NAME_ROOM = 40;
+/** Room for `-firecracker/<workshop>-<seat>/terminal.sock` behind a socket folder. */
+const SOCKET_NAME_ROOM = 52;
 
 /** A folder for Unix sockets: under the state folder where paths stay short enough, else a private one under /tmp. */
 export function socketFolder(folder: string): string {

@@ -28,6 +28,8 @@ export const agentInfoSchema = z.object({
   images: z.array(z.string()),
   bridge: z.nullable(z.string()),
   limits: z.record(z.string(), z.number()),
+  /** Why no seat can be made, while that is so. */
+  problem: z.optional(z.nullable(z.string())),
 });
 export type AgentInfo = z.infer<typeof agentInfoSchema>;
 

@@ -7,6 +7,8 @@ import { idSchema, nameSchema, seatNumberSchema, timeSchema } from './names.ts';
 export const RUNTIMES = ['auto', 'firecracker', 'qemu', 'process'] as const;
 export const runtimeSchema = z.enum(RUNTIMES);
 export type Runtime = z.infer<typeof runtimeSchema>;
+/** What a seat can really be. */
+export type SeatRuntime = Exclude<Runtime, 'auto'>;
 
 /** Where workers come from: this machine, or Compute Engine. */
 export const PROVIDERS = ['local', 'gcp'] as const;
@@ -41,7 +43,10 @@ export const WORKER_STATUSES = [
 export const workerStatusSchema = z.enum(WORKER_STATUSES);
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 
-/** A machine that runs an agent. `deadline` is when the cloud itself ends it; a local worker has none. */
+/**
+ * A machine that runs an agent. `deadline` is when the cloud itself ends it; a local worker has none. `accelerated` says
+ * whether its machines run on the processor itself; it is null until its agent has told.
+ */
 export const workerSchema = z.object({
   name: z.string(),
   zone: z.nullable(z.string()),
@@ -49,10 +54,11 @@ export const workerSchema = z.object({
   status: workerStatusSchema,
   deadline: z.nullable(timeSchema),
   price_per_hour: z.nullable(z.number()),
+  accelerated: z.optional(z.nullable(z.boolean())),
 });
 export type Worker = z.infer<typeof workerSchema>;
 
-/** `runtime` is what was asked for until a worker has told what it is; `endpoint` is the agent's URL while there is one. */
+/** `runtime` is `auto` only where that was asked for and the workshop was not started yet; `endpoint` is the agent's URL while there is one. */
 export const workshopSchema = z.object({
   id: idSchema,
   name: z.string(),

@@ -1,8 +1,6 @@
 /** The parts of the control plane, put together, and what it does by itself. */
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import { socketFolder, statePaths } from '../lib/state-folder.ts';
 import { timestamp } from './clock.ts';
 import { createClusterPart, type ClusterPart } from './cluster/cluster-part.ts';
 import type { ClusterRecords } from './cluster/cluster-records.ts';
@@ -15,8 +13,12 @@ import { OperationEngine } from './operations/engine.ts';
 import { OperationJournal } from './operations/journal.ts';
 import type { Timing } from './settings.ts';
 import type { Store } from './store/store.ts';
-import type { AgentPlace } from './workers/local/agent-process.ts';
+import { agentPlace } from './workers/local/agent-place.ts';
+import { chooseLocalRuntime, type RuntimeChoice } from './workers/local/local-runtimes.ts';
 import { LocalWorker } from './workers/local/local-worker.ts';
+import { LocalWorkers } from './workers/local/local-workers.ts';
+import { SEAT_RUNTIMES } from './workers/local/worker-names.ts';
+import { workerTimes } from './workers/local/worker-times.ts';
 import { stopExpired } from './workshop/expiry.ts';
 import { workshopHandlers } from './workshop/handlers.ts';
 import { JoinLimiter } from './workshop/join-limiter.ts';
@@ -38,6 +40,8 @@ export interface ControlPlaneOptions {
   readonly log: FastifyBaseLogger;
   /** How SkyPilot is found; absent: as it is installed on this machine. */
   readonly skyFinder?: SkyFinder;
+  /** What seats become; absent: by what this machine has. */
+  readonly chooseRuntime?: RuntimeChoice;
 }
 
 export class ControlPlane {
@@ -52,12 +56,13 @@ export class ControlPlane {
   readonly clusterRecords: ClusterRecords;
   readonly timing: Timing;
   readonly #cluster: ClusterPart;
-  readonly #monitor: Monitor;
+  readonly #monitors: readonly Monitor[];
   readonly #log: FastifyBaseLogger;
   readonly #closing = new AbortController();
   #loops: Promise<void> | undefined;
 
-  constructor({ store, stateFolder, programFolder, timing, log, skyFinder }: ControlPlaneOptions) {
+  constructor(options: ControlPlaneOptions) {
+    const { store, stateFolder, timing, log, skyFinder, chooseRuntime = chooseLocalRuntime } = options;
     this.store = store;
     this.timing = timing;
     this.#log = log;
@@ -65,20 +70,21 @@ export class ControlPlane {
     this.records = new Records(store, this.events);
     this.journal = new OperationJournal(store, this.events);
     const { records, journal } = this;
-    const worker = new LocalWorker({ store, records, place: agentPlace(stateFolder, programFolder), timing, log });
-    const seats = new SeatWork({ store, records, worker, timing });
+    const workers = localWorkers(options, records);
+    const seats = new SeatWork({ store, records, workers });
     const { events, closing } = this;
     const part = { store, events, journal, stateFolder, timing, log, closing };
     this.#cluster = createClusterPart(skyFinder === undefined ? part : { ...part, skyFinder });
     const handlers = { ...workshopHandlers({ store, records, seats, timing }), ...this.#cluster.handlers };
     this.engine = new OperationEngine({ store, journal, handlers, crashPoint: crashPointOf(process.env), log });
     const { engine } = this;
-    this.lifecycle = new Lifecycle({ store, records, engine });
+    this.lifecycle = new Lifecycle({ store, records, engine, chooseRuntime });
     const { lifecycle } = this;
     this.cluster = this.#cluster.serveWith(engine);
     this.clusterRecords = this.#cluster.records;
-    this.joining = new Joining({ store, records, worker, limiter: new JoinLimiter() });
-    this.#monitor = new Monitor({ store, records, engine, lifecycle, worker, timing, log });
+    this.joining = new Joining({ store, records, workers, limiter: new JoinLimiter() });
+    const watching = { store, records, engine, lifecycle, timing, log };
+    this.#monitors = workers.all.map((worker) => new Monitor({ ...watching, worker }));
   }
 
   /** Aborted when the control plane ends. */
@@ -99,12 +105,15 @@ export class ControlPlane {
     await this.#loops;
   }
 
-  /** Compares and expires, again and again until the end. */
+  /** Compares and expires, again and again until the end; a worker that answers slowly keeps nobody else waiting. */
   async #watch(): Promise<void> {
-    await this.#forever(this.timing.monitorMs, async () => {
+    const every = this.timing.monitorMs;
+    const looks = this.#monitors.map((monitor) => this.#forever(every, () => monitor.look(this.closing)));
+    const expiry = this.#forever(every, async () => {
       stopExpired(this.store, this.lifecycle, this.#log);
-      await this.#monitor.look(this.closing);
+      await Promise.resolve();
     });
+    await Promise.all([...looks, expiry]);
   }
 
   async #prune(): Promise<void> {
@@ -126,14 +135,13 @@ export class ControlPlane {
   }
 }
 
-function agentPlace(stateFolder: string, programFolder: string): AgentPlace {
-  const { worker, logs } = statePaths(stateFolder);
-  const logFile = join(logs, 'agent.log');
-  return {
-    program: join(programFolder, 'agent.cjs'),
-    stateFolder: worker,
-    socketFolder: socketFolder(stateFolder),
-    logFile,
-    logFolder: dirname(logFile),
-  };
+function localWorkers(
+  { store, stateFolder, programFolder, timing, log }: ControlPlaneOptions,
+  records: Records,
+): LocalWorkers {
+  const workers = SEAT_RUNTIMES.map((runtime) => {
+    const place = agentPlace(stateFolder, programFolder, runtime);
+    return new LocalWorker({ store, records, place, times: workerTimes(runtime, timing), log });
+  });
+  return new LocalWorkers(workers);
 }

@@ -10,6 +10,12 @@ export const timingSchema = z.strictObject({
   agentHealthMs: millisecondsSchema.default(120_000),
   /** One seat, from asking for it to its servers' first answer. */
   seatMs: millisecondsSchema.default(30_000),
+  /**
+   * The same for seats that are machines: without KVM the image takes a minute or two to boot, once, and each seat its
+   * seconds. Whole operations get these on top of theirs, and a share for each seat.
+   */
+  machineAgentMs: millisecondsSchema.default(300_000),
+  machineSeatMs: millisecondsSchema.default(200_000),
   /** Whole operations. */
   createMs: millisecondsSchema.default(210_000),
   startMs: millisecondsSchema.default(210_000),

@@ -9,6 +9,7 @@ import { execa } from 'execa';
 import { bundleHostTests } from '../host/bundle.ts';
 import { runInHost } from '../host/harness.ts';
 import { benchCluster } from './cluster.ts';
+import type { MachineFigures } from './machine-figures.ts';
 import { echo, fileRead, output, quantile } from './measure.ts';
 import { openSeat, type BenchSeat, type Way } from './seat.ts';
 
@@ -95,6 +96,31 @@ async function cluster(): Promise<void> {
   row('requests to SkyPilot in it', requestsPerHour);
 }
 
+/** Machines need root, and an image, which bin/test has built. */
+async function machines(): Promise<void> {
+  const find = '. bin/lib.sh && ensure_images && echo "$images_folder"';
+  const images = (await execa('bash', ['-c', find], { stderr: 'inherit' })).stdout;
+  if (images === '') {
+    row('\nmachines', 'need root');
+    return;
+  }
+  const program = [process.execPath, 'test/bench/machines.ts'];
+  const words = ['env', `IMAGES_DIR=${images}`, ...program];
+  const { stdout } = await execa('test/e2e/microvm/enter.sh', words, { stderr: 'ignore' });
+  const figures = JSON.parse(stdout) as MachineFigures;
+  row('\nmachines', '');
+  row('agent healthy (first boot), s', figures.firstMs / 1000);
+  row('a seat restored, median, s', quantile(figures.alone, 0.5) / 1000);
+  row(
+    `${figures.together.length} at once: median, all, s`,
+    quantile(figures.together, 0.5) / 1000,
+    figures.togetherMs / 1000,
+  );
+  const mean = (pick: 'own' | 'shared'): number =>
+    figures.memory.reduce((sum, machine) => sum + machine[pick], 0) / figures.memory.length;
+  row('memory per seat, own, shared, MiB', mean('own'), mean('shared'));
+}
+
 function sizes(): void {
   console.log('\nsizes, KB');
   for (const path of ['extension', 'cli', 'agent', 'workspace'].map((name) => `dist/${name}.cjs`))
@@ -111,4 +137,5 @@ try {
 await compareStart();
 await activation();
 await cluster();
+await machines();
 sizes();

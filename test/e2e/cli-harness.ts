@@ -29,7 +29,8 @@ export class TestHome {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'carapace-cli-')));
 
   get environment(): Record<string, string> {
-    return { PATH: process.env['PATH'] ?? '', HOME: this.folder, LANG: 'C.UTF-8', CARAPACE_HOME: this.folder };
+    const own = { HOME: this.folder, CARAPACE_HOME: this.folder, IMAGES_DIR: join(this.folder, 'no-images') };
+    return { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', ...own };
   }
 
   /** Runs `bin/carapace` to its end, with `input` on its standard input. */

@@ -30,7 +30,7 @@ const PROGRAM = join(REPOSITORY, 'dist/cli.cjs');
 const DEADLINE_MS = 60_000;
 
 /** What may be there when no workshop is: the control plane's own. */
-const OWN_FILES = /^(store\.db(-wal|-journal|\.lock(-journal)?)?|daemon\.json|logs|logs\/[a-z]+\.log)$/;
+const OWN_FILES = /^(store\.db(-wal|-journal|\.lock(-journal)?)?|daemon\.json|logs|logs\/[a-z-]+\.log)$/;
 
 export interface TestControlPlane {
   readonly client: ControlPlaneClient;
@@ -72,7 +72,14 @@ export class TestState {
     environment: Record<string, string> = {},
     args: readonly string[] = [],
   ): { child: ChildProcess; log: () => string } {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: this.folder, NODE_NO_WARNINGS: '1', ...environment };
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.folder,
+      NODE_NO_WARNINGS: '1',
+      // None there: seats are processes.
+      IMAGES_DIR: join(this.folder, 'no-images'),
+      ...environment,
+    };
     const words = [this.#program, 'serve', '--port', '0', '--state-dir', this.home, ...args];
     const child = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.add(child);

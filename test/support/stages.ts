@@ -39,7 +39,31 @@ function inRig(step: Step): Step {
 /** Where the programs and the machine of the SkyPilot tests are; absent where they cannot be had. */
 const rig = process.env['CARAPACE_SKYPILOT'] ?? '';
 
+/** What machines are made of; absent where they cannot be made. */
+const images = process.env['CARAPACE_IMAGES'] ?? '';
+
+function withMachines(step: Step): Step {
+  const words = ['test/e2e/microvm/enter.sh', 'env', `IMAGES_DIR=${images}`, ...step.command];
+  return { ...step, command: words };
+}
+
 const SKYPILOT_TESTS = ['task-yaml', 'fake-agrees', 'playbook', 'truth', 'vscode'];
+
+const MACHINE_TESTS = [
+  'image',
+  'image-build',
+  'network',
+  'network-attacks',
+  'network-bounds',
+  'network-crash',
+  'qemu',
+  'firecracker',
+  'firecracker-driver',
+  'machine-driver',
+  'workshop',
+  'attacks',
+  'systemd',
+];
 
 /** Whether the long tests are run, too. */
 const isFull = process.env['CARAPACE_TEST_FULL'] === '1';
@@ -99,6 +123,13 @@ export const STAGES: readonly Stage[] = [
       // The rig itself: what it cannot do the tests above would show, less clearly.
       ...(isFull ? [inRig(mocha('test/e2e/skypilot/rig/*.test.ts', 10 * MINUTE))] : []),
     ],
+  },
+  {
+    name: 'microvm',
+    about: 'seats that are machines, emulated where the processor cannot run them itself',
+    deadlineMs: 30 * MINUTE,
+    impossible: images === '' ? 'it needs root, for networks and machines' : undefined,
+    steps: MACHINE_TESTS.map((name) => withMachines(mocha(`test/e2e/microvm/${name}.test.ts`, 5 * MINUTE))),
   },
   {
     name: 'host',

@@ -1,7 +1,16 @@
 /** Asks for what a new workshop needs: its name, its seats, and where it runs. Enter all the way through is fine. */
 import type * as vscode from 'vscode';
-import type { CreateWorkshop } from '../../protocol/workshop.ts';
-import { createRequest, DEFAULT_SEATS, refuseName, refuseSeats, type CreateDefaults } from '../model/create-form.ts';
+import type { RuntimesAnswer } from '../../protocol/runtimes.ts';
+import type { CreateWorkshop, Runtime } from '../../protocol/workshop.ts';
+import {
+  createRequest,
+  DEFAULT_SEATS,
+  refuseName,
+  refuseSeats,
+  runtimeChoices,
+  type CreateDefaults,
+  type RuntimeChoice,
+} from '../model/create-form.ts';
 import { askChoice, askText, type Answer } from './steps.ts';
 
 type Vs = Pick<typeof vscode, 'l10n' | 'window' | 'QuickInputButtons'>;
@@ -10,17 +19,33 @@ type Vs = Pick<typeof vscode, 'l10n' | 'window' | 'QuickInputButtons'>;
 interface Answers {
   name: string;
   seats: string;
+  runtime: Runtime;
 }
 
 const TOTAL_STEPS = 3;
 
+export interface CreateDialogOptions {
+  readonly defaults: CreateDefaults;
+  /** What seats can be; undefined where that cannot be told (now). */
+  readonly runtimes: () => Promise<RuntimesAnswer | undefined>;
+}
+
 /** @returns undefined where the person gave up */
-export async function askForWorkshop(vs: Vs, defaults: CreateDefaults): Promise<CreateWorkshop | undefined> {
-  const answers: Answers = { name: '', seats: String(DEFAULT_SEATS) };
+export async function askForWorkshop(vs: Vs, options: CreateDialogOptions): Promise<CreateWorkshop | undefined> {
+  const { defaults } = options;
+  const answers: Answers = { name: '', seats: String(DEFAULT_SEATS), runtime: defaults.runtime };
+  let runtimes: Promise<RuntimesAnswer | undefined> | undefined;
   const questions: (() => Promise<Answer<unknown>>)[] = [
     async () => keep(await askName(vs, answers.name), (name) => (answers.name = name)),
-    async () => keep(await askSeats(vs, answers.seats), (seats) => (answers.seats = seats)),
-    () => askPlace(vs, defaults),
+    async () => {
+      // While the person thinks about seats.
+      runtimes ??= options.runtimes();
+      return keep(await askSeats(vs, answers.seats), (seats) => (answers.seats = seats));
+    },
+    async () => {
+      const known = await runtimes;
+      return keep(await askRuntime(vs, known, answers.runtime), ({ value }) => (answers.runtime = value));
+    },
   ];
   let step = 0;
   for (let question = questions[0]; question !== undefined; question = questions[step]) {
@@ -28,7 +53,7 @@ export async function askForWorkshop(vs: Vs, defaults: CreateDefaults): Promise<
     if (kind === 'cancelled') return undefined;
     step += kind === 'back' ? -1 : 1;
   }
-  return createRequest({ ...answers, ...defaults });
+  return createRequest({ ...defaults, ...answers });
 }
 
 function keep<T>(answer: Answer<T>, store: (value: T) => void): Answer<T> {
@@ -60,15 +85,12 @@ function askSeats(vs: Vs, value: string): Promise<Answer<string>> {
   });
 }
 
-function askPlace(vs: Vs, { runtime }: CreateDefaults): Promise<Answer<unknown>> {
-  const t = vs.l10n.t;
-  const detail =
-    runtime === 'process'
-      ? t('Plain processes of your account, without isolation. Only this machine can use them.')
-      : t('Without isolation, unless this machine can do better; the tree says which.');
+function askRuntime(vs: Vs, known: RuntimesAnswer | undefined, chosen: Runtime): Promise<Answer<RuntimeChoice>> {
+  const items = runtimeChoices(known, chosen, vs.l10n.t);
   return askChoice(vs, {
     ...place(vs, 3),
-    placeholder: t('Where do the seats run?'),
-    items: [{ label: `$(device-desktop) ${t('This machine')}`, description: t('costs nothing'), detail }],
+    placeholder: vs.l10n.t('Where do the seats run?'),
+    items,
+    active: items.find(({ value }) => value === chosen),
   });
 }

@@ -26,6 +26,9 @@ export interface WorkshopCommandParts {
   readonly reveal: (node: WorkshopsNode) => void;
 }
 
+/** How long the form may wait for what seats can be. */
+const RUNTIMES_MS = 3_000;
+
 type WorkshopCommandId =
   | 'carapace.tryLocal'
   | 'carapace.createWorkshop'
@@ -38,7 +41,7 @@ export function workshopCommands(parts: WorkshopCommandParts): Pick<CommandHandl
   return {
     'carapace.tryLocal': () => tryLocal(parts),
     'carapace.createWorkshop': async (argument) => {
-      const request = parseCreateArgument(argument) ?? (await askForWorkshop(parts.vs, configuredDefaults(parts.vs)));
+      const request = parseCreateArgument(argument) ?? (await ask(parts));
       return request === undefined ? CANCELLED : create(parts, request);
     },
     'carapace.startWorkshop': async (argument) => {
@@ -54,6 +57,21 @@ export function workshopCommands(parts: WorkshopCommandParts): Pick<CommandHandl
     'carapace.deleteWorkshop': (argument) => remove(parts, argument),
     'carapace.copyJoinLink': (argument) => copyJoinLink(parts, argument),
   };
+}
+
+function ask({ vs, service }: WorkshopCommandParts): Promise<CreateWorkshop | undefined> {
+  return askForWorkshop(vs, {
+    defaults: configuredDefaults(vs),
+    // The form does without where it takes long or cannot be told.
+    runtimes: async () => {
+      const signal = AbortSignal.timeout(RUNTIMES_MS);
+      try {
+        return await (await service.client(signal)).runtimes(signal);
+      } catch {
+        return undefined;
+      }
+    },
+  });
 }
 
 /** A value that is no runtime or provider, such as one from a later version, counts as the default. */

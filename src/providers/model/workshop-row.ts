@@ -1,4 +1,5 @@
 /** How a workshop looks in the tree. Pure. */
+import { runtimeText } from '../../lib/runtime-text.ts';
 import { showCode } from '../../protocol/names.ts';
 import type { Seat, Workshop, WorkshopStatus } from '../../protocol/workshop.ts';
 import { formatMoment, formatPrice } from './format.ts';
@@ -44,15 +45,15 @@ function joinedCount(seats: readonly Seat[]): number {
   return seats.filter((seat) => seat.learner !== null).length;
 }
 
-/** Whether its seats are plain processes: nothing keeps them apart. */
-export function hasNoIsolation(workshop: Workshop): boolean {
-  return workshop.runtime === 'process';
+/** What its seats are, such as `MicroVMs (QEMU, KVM)`; whether they are fast is known while a worker runs them. */
+function seatsAre({ runtime, workers }: Workshop, t: Translate): string {
+  return runtimeText(runtime, workers[0]?.accelerated, t);
 }
 
-/** `running · 3 of 20 joined · $0.18/h · ends 17:00` */
+/** `running · MicroVMs (QEMU, KVM) · 3 of 20 joined · $0.18/h · ends 17:00` */
 function describe(workshop: Workshop, seats: readonly Seat[], now: number, t: Translate): string {
   const parts = [workshopStatusText(workshop.status, t)];
-  if (hasNoIsolation(workshop)) parts.push(t('no isolation'));
+  if (workshop.runtime !== 'auto') parts.push(seatsAre(workshop, t));
   if (workshop.status === 'error' && workshop.error !== null) parts.push(workshop.error.message);
   if (workshop.status === 'running') {
     parts.push(t('{0} of {1} joined', joinedCount(seats), workshop.seats));
@@ -87,6 +88,7 @@ export function workshopFacts(workshop: Workshop, seats: readonly Seat[], now: n
     [t('Join code'), showCode(workshop.code)],
     [t('Seats'), t('{0}, {1} joined', workshop.seats, joinedCount(seats))],
     [t('Runs on'), workshop.provider === 'local' ? t('this machine') : workshop.provider],
+    [t('Seats are'), seatsAre(workshop, t)],
     [t('Isolation'), isolationText(workshop, t)],
     [t('Made'), formatMoment(Date.parse(workshop.created_at), now)],
   ];
@@ -97,7 +99,7 @@ export function workshopFacts(workshop: Workshop, seats: readonly Seat[], now: n
   return facts;
 }
 
-function isolationText(workshop: Workshop, t: Translate): string {
-  if (hasNoIsolation(workshop)) return t('none: seats are plain processes of this account');
-  return workshop.runtime === 'auto' ? t('not known yet') : t('a machine of its own per seat ({0})', workshop.runtime);
+function isolationText({ runtime }: Workshop, t: Translate): string {
+  if (runtime === 'process') return t('none: seats are plain processes of this account');
+  return runtime === 'auto' ? t('not known yet') : t('each seat is a machine of its own');
 }

@@ -8,8 +8,9 @@ import {
   type Offer,
   type VaultReport,
 } from '../../protocol/cluster.ts';
-import { InvalidInputError, NoCredentialsError, SkyNotInstalledError } from '../../protocol/errors.ts';
+import { InvalidInputError } from '../../protocol/errors.ts';
 import { within } from '../operations/abort.ts';
+import { checkSky, isSameCloud, noCredentials } from './check.ts';
 import type { ClusterRecords } from './cluster-records.ts';
 import { diskPricePerHour } from './cost.ts';
 import type { Observer } from './observer.ts';
@@ -32,8 +33,6 @@ export interface PreflightOptions {
   readonly closing: AbortSignal;
 }
 
-type Clouds = Pick<ClusterCheck, 'enabled_clouds' | 'disabled_clouds'>;
-
 export class Preflight {
   readonly #options: PreflightOptions;
   readonly #launches = new Coalesced<void>({ keepMs: 0 });
@@ -45,19 +44,9 @@ export class Preflight {
 
   /** Whether SkyPilot and the clouds can be used; what is missing is in the answer. */
   check(skyPath: string | undefined): Promise<ClusterCheck> {
-    return this.#inTime((given) => this.#checks.run(skyPath ?? '', given, (signal) => this.#check(skyPath, signal)));
-  }
-
-  async #check(skyPath: string | undefined, signal: AbortSignal): Promise<ClusterCheck> {
-    try {
-      const sky = await this.#options.access.find(skyPath, signal);
-      const clouds = await sky.check(signal);
-      const reason = clouds.enabled_clouds.length > 0 ? null : noCredentials(clouds, null).message;
-      return { sky_installed: true, sky_version: sky.version, ...clouds, reason, install_command: null };
-    } catch (error) {
-      if (!(error instanceof SkyNotInstalledError)) throw error;
-      return this.#notInstalled(error, signal);
-    }
+    return this.#inTime((given) =>
+      this.#checks.run(skyPath ?? '', given, (signal) => checkSky(this.#options.access, skyPath, signal)),
+    );
   }
 
   offers(wish: LaunchCluster): Promise<readonly Offer[]> {
@@ -105,7 +94,7 @@ export class Preflight {
     const sky = await this.#options.access.find(wish.sky_path, signal);
     const found = await sky.check(signal);
     const wanted = wish.cloud ?? null;
-    const clouds = found.enabled_clouds.filter((cloud) => wanted === null || isSame(cloud, wanted));
+    const clouds = found.enabled_clouds.filter((cloud) => wanted === null || isSameCloud(cloud, wanted));
     if (clouds.length === 0) throw noCredentials(found, wanted);
     return { sky, clouds };
   }
@@ -116,33 +105,10 @@ export class Preflight {
     return sky.offers({ clouds, ...size }, signal);
   }
 
-  async #notInstalled(error: SkyNotInstalledError, signal: AbortSignal): Promise<ClusterCheck> {
-    const install_command = await this.#options.access.installCommand(signal);
-    const version = error.details?.['sky_version'];
-    const sky_version = typeof version === 'string' ? version : null;
-    const none = { enabled_clouds: [], disabled_clouds: {} };
-    return { sky_installed: false, sky_version, ...none, reason: error.message, install_command };
-  }
-
   #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = `SkyPilot and the clouds did not answer within ${PREFLIGHT_MS / 1000} s. Try again.`;
     return within(PREFLIGHT_MS, late, this.#options.closing, work);
   }
-}
-
-function isSame(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
-}
-
-function noCredentials({ enabled_clouds, disabled_clouds }: Clouds, wanted: string | null): NoCredentialsError {
-  const reasons = Object.entries(disabled_clouds)
-    .filter(([cloud]) => wanted === null || isSame(cloud, wanted))
-    .map(([cloud, reason]) => `${cloud}: ${reason.trim().replace(/\.$/, '')}.`);
-  const what = wanted === null ? 'No cloud can be used' : `The cloud "${wanted}" cannot be used`;
-  const other = enabled_clouds.length === 0 ? '' : ` These can: ${enabled_clouds.join(', ')}.`;
-  const why = reasons.length === 0 ? '' : ` ${reasons.join(' ')}`;
-  const message = `${what}: there are no valid credentials for it.${why}${other} Set them up, and check with "sky check".`;
-  return new NoCredentialsError(message, { disabled_clouds });
 }
 
 /** @throws InvalidInputError naming the first vault that cannot be mounted */

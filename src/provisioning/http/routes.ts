@@ -7,6 +7,7 @@ import { healthSchema } from '../../protocol/daemon.ts';
 import { InvalidInputError } from '../../protocol/errors.ts';
 import { idSchema, seatNumberSchema } from '../../protocol/names.ts';
 import { operationAnswerSchema, operationsAnswerSchema } from '../../protocol/operation.ts';
+import { runtimesAnswerSchema } from '../../protocol/runtimes.ts';
 import {
   createWorkshopSchema,
   extendWorkshopSchema,
@@ -17,6 +18,7 @@ import {
 } from '../../protocol/workshop.ts';
 import { toOperation } from '../operations/journal.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { reportLocalRuntimes } from '../workers/local/local-runtimes.ts';
 
 const paramsSchema = z.object({ id: idSchema });
 /** A seat's number in a path, in the one way to write it. */
@@ -43,8 +45,11 @@ export function addOpenRoutes(service: HttpService, controlPlane: ControlPlane):
 }
 
 export function addWorkshopRoutes(service: HttpService, { lifecycle, records, joining }: ControlPlane): void {
-  service.post('/api/workshops', { schema: { body: createWorkshopSchema } }, (request, reply) => {
-    const answer = lifecycle.create(request.body, idempotencyKey(request.headers['idempotency-key']));
+  const runtimes = { schema: { response: { 200: runtimesAnswerSchema } } };
+  service.get('/api/runtimes', runtimes, () => reportLocalRuntimes());
+
+  service.post('/api/workshops', { schema: { body: createWorkshopSchema } }, async (request, reply) => {
+    const answer = await lifecycle.create(request.body, idempotencyKey(request.headers['idempotency-key']));
     return reply.code(201).type('application/json; charset=utf-8').serializer(String).send(answer);
   });
 
@@ -71,9 +76,10 @@ export function addWorkRoutes(service: HttpService, { lifecycle }: ControlPlane)
   const response = { 202: operationAnswerSchema };
   const verb = { schema: { params: paramsSchema, body: nothingSchema, response } };
 
-  service.post('/api/workshops/:id/start', verb, ({ params }, reply) => {
+  service.post('/api/workshops/:id/start', verb, async ({ params }, reply) => {
+    const operation = await lifecycle.start(params.id);
     void reply.code(202);
-    return { operation: lifecycle.start(params.id) };
+    return { operation };
   });
   service.post('/api/workshops/:id/stop', verb, ({ params }, reply) => {
     void reply.code(202);

@@ -1,5 +1,5 @@
 /**
- * Keeps the store true: every few seconds what the agent tells is compared with it. What changed is told, seats that
+ * Keeps the store true: every few seconds what the agent of a worker tells is compared with it. What changed is told, seats that
  * nobody knows are deleted, broken ones are made again, and an agent that nobody needs is ended.
  */
 import type { FastifyBaseLogger } from 'fastify';
@@ -9,7 +9,8 @@ import type { OperationEngine } from '../operations/engine.ts';
 import type { Timing } from '../settings.ts';
 import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
-import { LOCAL_WORKER, ownWork, type LocalWorker } from '../workers/local/local-worker.ts';
+import { seenOf, type LocalWorker } from '../workers/local/local-worker.ts';
+import { ownWork } from '../workers/local/work.ts';
 import type { Lifecycle } from '../workshop/lifecycle.ts';
 import type { Records } from '../workshop/records.ts';
 import { compareSeats } from './compare.ts';
@@ -47,7 +48,7 @@ export class Monitor {
     const { worker, store, log } = this.#options;
     if (!worker.exists()) return;
     try {
-      if (store.seats.onWorker(LOCAL_WORKER).length === 0) await worker.endIfUnused(ownWork(signal));
+      if (store.seats.onWorker(worker.name).length === 0) await worker.endIfUnused(ownWork(signal));
       else await this.#compare(signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -59,9 +60,9 @@ export class Monitor {
     const busyBefore = this.#busy();
     const vms = await this.#ask(signal);
     if (vms === undefined) return;
-    const { store, records, engine, log } = this.#options;
+    const { store, records, engine, worker, log } = this.#options;
     const isSettled = (id: string): boolean => !busyBefore.has(id) && !engine.isBusy(id);
-    const seats = store.seats.onWorker(LOCAL_WORKER);
+    const seats = store.seats.onWorker(worker.name);
     const { changes, unknown, broken } = compareSeats(seats, vms, isSettled);
     for (const { seat, change } of changes) records.changeSeat(seat.workshop_id, seat.seat, change);
     this.#repair(broken);
@@ -87,17 +88,17 @@ export class Monitor {
     }
     try {
       const vms = await worker.visit(signal, async (client) => {
-        const { status } = await client.health(signal);
-        const seen = await client.listVms(undefined, signal);
-        records.changeWorker(LOCAL_WORKER, { status: status === 'starting' ? 'booting' : status });
-        return seen;
+        const health = await client.health(signal);
+        const vms = await client.listVms(undefined, signal);
+        records.changeWorker(worker.name, seenOf(health));
+        return vms;
       });
       this.#silences = 0;
       this.#failedStarts = 0;
       return vms;
     } catch (error) {
       signal.throwIfAborted();
-      records.changeWorker(LOCAL_WORKER, { status: 'unhealthy' });
+      records.changeWorker(worker.name, { status: 'unhealthy' });
       log.warn({ err: error }, 'the agent of this machine does not answer');
       await this.#afterSilence(signal);
       return undefined;

@@ -73,7 +73,7 @@ export class OperationEngine {
       const same = running.find(({ kind }) => kind === 'workshop.delete' && request.kind === 'workshop.delete');
       if (same !== undefined) return same;
       for (const older of running) this.#supersede(request, older);
-      const row = this.#journal.begin(request, this.#handler(request).deadlineMs);
+      const row = this.#journal.begin(request, deadlineOf(this.#handler(request), request.scope));
       prepare();
       this.#store.database.afterCommit(() => {
         this.#crashPoint('begin', 'after');
@@ -114,7 +114,7 @@ export class OperationEngine {
     this.#journal.prune();
     for (const row of this.#journal.running()) {
       if (this.#running.has(row.id)) continue;
-      this.#launch(this.#journal.resume(row, this.#handler(row).deadlineMs), true);
+      this.#launch(this.#journal.resume(row, deadlineOf(this.#handler(row), row.scope)), true);
     }
   }
 
@@ -182,8 +182,9 @@ export class OperationEngine {
     older: readonly Running[],
   ): Promise<Outcome | undefined> {
     const handler = this.#handler(row);
+    const deadlineMs = deadlineOf(handler, row.scope);
     try {
-      const message = await this.#within(row, controller, handler.deadlineMs, async (context) => {
+      const message = await this.#within(row, controller, deadlineMs, async (context) => {
         await untilAborted(Promise.all(older.map(({ done }) => done)), context.signal);
         return handler.run(context);
       });
@@ -194,7 +195,7 @@ export class OperationEngine {
     }
     const undo = handler.undo.bind(handler);
     try {
-      const message = await this.#within(row, new AbortController(), handler.deadlineMs, undo);
+      const message = await this.#within(row, new AbortController(), deadlineMs, undo);
       return { status: 'cancelled', message };
     } catch (error) {
       return error instanceof ShuttingDown ? undefined : this.#failure(row, error);
@@ -261,4 +262,8 @@ export class OperationEngine {
       }
     }
   }
+}
+
+function deadlineOf({ deadlineMs }: OperationHandler, scope: string): number {
+  return typeof deadlineMs === 'number' ? deadlineMs : deadlineMs(scope);
 }

@@ -18,7 +18,8 @@ export interface OperationContext {
 
 /** One kind of operation. All of it may run again after a crash, so all of it must bear repeating. */
 export interface OperationHandler {
-  readonly deadlineMs: number;
+  /** For an operation of that scope, where it depends on that. */
+  readonly deadlineMs: number | ((scope: string) => number);
   /** Does the work; answers the line that closes it. */
   run(context: OperationContext): Promise<string>;
   /** Takes back what was done, after cancel; answers the line that closes it. Without it there is no cancel. */

@@ -126,8 +126,11 @@ CREATE TABLE cluster (
 ) STRICT;
 `;
 
+/** Whether the machines of a worker run on the processor itself; null until its agent has told. */
+const ACCELERATED = 'ALTER TABLE workers ADD COLUMN accelerated INTEGER;';
+
 /** The step at index n leads from version n to version n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST];
+export const MIGRATIONS: readonly string[] = [FIRST, ACCELERATED];
 
 /**
  * Brings a store to the newest schema, each step in a transaction of its own; `PRAGMA user_version` says how far it is.

@@ -1,7 +1,7 @@
 /** Seats in the store. */
 import * as z from 'zod';
 import { idSchema, timeSchema } from '../../protocol/names.ts';
-import { seatStatusSchema } from '../../protocol/workshop.ts';
+import { seatStatusSchema, type SeatRuntime } from '../../protocol/workshop.ts';
 import { errorColumn, flagColumn, toFlag, toJson } from './columns.ts';
 import type { Database } from './database.ts';
 
@@ -52,9 +52,11 @@ export class SeatTable {
     return this.#database.all(workerColumnSchema, sql, workshopId).map(({ worker }) => worker);
   }
 
-  /** Whether files of any seat are kept, running or not. */
-  anyFiles(): boolean {
-    return this.#database.get(countSchema, 'SELECT count(*) AS count FROM seats WHERE has_files = 1')?.count !== 0;
+  /** Whether files of any seat of that runtime are kept, running or not. */
+  anyFiles(runtime: SeatRuntime): boolean {
+    const sql = `SELECT count(*) AS count FROM seats JOIN workshops ON workshops.id = seats.workshop_id
+      WHERE seats.has_files = 1 AND workshops.runtime = ?`;
+    return this.#database.get(countSchema, sql, runtime)?.count !== 0;
   }
 
   find(workshopId: string, seat: number): SeatRow | undefined {

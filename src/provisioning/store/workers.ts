@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { timeSchema } from '../../protocol/names.ts';
 import { providerSchema, runtimeSchema, workerStatusSchema } from '../../protocol/workshop.ts';
+import { flagColumn, toFlag } from './columns.ts';
 import type { Database } from './database.ts';
 
 export const workerRowSchema = z.object({
@@ -12,8 +13,9 @@ export const workerRowSchema = z.object({
   endpoint: z.nullable(z.string()),
   certificate: z.nullable(z.string()),
   created_at: timeSchema,
+  accelerated: z.nullable(flagColumn),
 });
-/** `endpoint` and `runtime` are known once its agent has answered. */
+/** `endpoint` and `runtime` are known once its agent has answered, `accelerated` once it was healthy. */
 export type WorkerRow = z.infer<typeof workerRowSchema>;
 
 export class WorkerTable {
@@ -33,7 +35,8 @@ export class WorkerTable {
 
   insert(row: WorkerRow): void {
     this.#database.run(
-      'INSERT INTO workers (name, provider, status, runtime, endpoint, certificate, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      `INSERT INTO workers (name, provider, status, runtime, endpoint, certificate, created_at, accelerated)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       row.name,
       row.provider,
       row.status,
@@ -41,16 +44,18 @@ export class WorkerTable {
       row.endpoint,
       row.certificate,
       row.created_at,
+      nullableFlag(row.accelerated),
     );
   }
 
   update(row: WorkerRow): void {
     this.#database.run(
-      'UPDATE workers SET status = ?, runtime = ?, endpoint = ?, certificate = ? WHERE name = ?',
+      'UPDATE workers SET status = ?, runtime = ?, endpoint = ?, certificate = ?, accelerated = ? WHERE name = ?',
       row.status,
       row.runtime,
       row.endpoint,
       row.certificate,
+      nullableFlag(row.accelerated),
       row.name,
     );
   }
@@ -58,4 +63,8 @@ export class WorkerTable {
   remove(name: string): void {
     this.#database.run('DELETE FROM workers WHERE name = ?', name);
   }
+}
+
+function nullableFlag(flag: boolean | null): number | null {
+  return flag === null ? null : toFlag(flag);
 }

@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts';
 import type { WorkshopChange } from '../store/workshops.ts';
 import type { Records } from './records.ts';
 import { countSeats } from './placement.ts';
+import { operationMs } from '../workers/local/worker-times.ts';
 import type { SeatWork } from './seat-work.ts';
 
 export interface HandlerOptions {
@@ -22,6 +23,14 @@ export function workshopHandlers({
   seats,
   timing,
 }: HandlerOptions): Pick<OperationHandlers, WorkshopKind> {
+  /** The time for an operation on a workshop: machines get more than processes. */
+  const deadline =
+    (baseMs: number, seats?: number) =>
+    (workshopId: string): number => {
+      const row = store.workshops.find(workshopId);
+      return row === undefined ? baseMs : operationMs(baseMs, row.runtime, seats ?? row.seats, timing);
+    };
+
   /** Records how an operation ends for its workshop, unless the workshop is to be deleted or is gone. */
   const conclude = (workshopId: string, change: WorkshopChange): void => {
     const row = store.workshops.find(workshopId);
@@ -54,7 +63,7 @@ export function workshopHandlers({
   const stopAll = async (context: OperationContext): Promise<void> => {
     const { scope: workshop_id } = context.operation;
     await seats.endAll(context, workshop_id, { keepFiles: true });
-    await seats.endWorker(context);
+    await seats.endWorker(context, workshop_id);
     await context.step('workshop.stopped', () => conclude(workshop_id, { status: 'stopped', error: null }));
   };
 
@@ -64,20 +73,20 @@ export function workshopHandlers({
     if (row === undefined) return 'The workshop is gone.';
     records.changeWorkshop(workshop_id, { status: 'deleting' });
     await seats.endAll(context, workshop_id, { keepFiles: false });
-    await seats.endWorker(context);
+    await seats.endWorker(context, workshop_id);
     await context.step('workshop.remove', () => records.removeWorkshop(workshop_id));
     return `The workshop "${row.name}" is gone, and nothing of it is left.`;
   };
 
   const create: OperationHandler = {
-    deadlineMs: timing.createMs,
+    deadlineMs: deadline(timing.createMs),
     run: provision,
     undo: async (context) => `Cancelled. ${await removeAll(context)}`,
     failed: failWorkshop,
   };
 
   const start: OperationHandler = {
-    deadlineMs: timing.startMs,
+    deadlineMs: deadline(timing.startMs),
     run: provision,
     undo: async (context) => {
       await stopAll(context);
@@ -87,7 +96,7 @@ export function workshopHandlers({
   };
 
   const stop: OperationHandler = {
-    deadlineMs: timing.stopMs,
+    deadlineMs: deadline(timing.stopMs),
     run: async (context) => {
       await stopAll(context);
       return 'The workshop is stopped; its name, its learners and its files are kept.';
@@ -95,10 +104,10 @@ export function workshopHandlers({
     failed: failWorkshop,
   };
 
-  const remove: OperationHandler = { deadlineMs: timing.deleteMs, run: removeAll, failed: failWorkshop };
+  const remove: OperationHandler = { deadlineMs: deadline(timing.deleteMs), run: removeAll, failed: failWorkshop };
 
   const repair: OperationHandler = {
-    deadlineMs: timing.repairMs,
+    deadlineMs: deadline(timing.repairMs),
     run: async (context) => {
       await seats.makeAll(context, context.operation.scope, { keepGoing: true });
       return 'Every seat is ready again, over the files it had.';
@@ -109,7 +118,7 @@ export function workshopHandlers({
   };
 
   const reset: OperationHandler = {
-    deadlineMs: timing.resetMs,
+    deadlineMs: deadline(timing.resetMs, 1),
     run: async ({ operation, ...context }) => {
       const seat = operation.seat ?? 0;
       await seats.reset({ operation, ...context }, operation.scope, seat);

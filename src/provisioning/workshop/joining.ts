@@ -15,6 +15,7 @@ import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
 import type { WorkshopRow } from '../store/workshops.ts';
 import type { LocalWorker } from '../workers/local/local-worker.ts';
+import type { LocalWorkers } from '../workers/local/local-workers.ts';
 import type { JoinLimiter } from './join-limiter.ts';
 import type { Records } from './records.ts';
 import { permit } from './state-machine.ts';
@@ -30,20 +31,20 @@ const WORKER_WAIT_MS = 20_000;
 export interface JoiningOptions {
   readonly store: Store;
   readonly records: Records;
-  readonly worker: LocalWorker;
+  readonly workers: LocalWorkers;
   readonly limiter: JoinLimiter;
 }
 
 export class Joining {
   readonly #store: Store;
   readonly #records: Records;
-  readonly #worker: LocalWorker;
+  readonly #workers: LocalWorkers;
   readonly #limiter: JoinLimiter;
 
   constructor(options: JoiningOptions) {
     this.#store = options.store;
     this.#records = options.records;
-    this.#worker = options.worker;
+    this.#workers = options.workers;
     this.#limiter = options.limiter;
   }
 
@@ -56,7 +57,7 @@ export class Joining {
     const workshop = this.#findByCode(request.code, address);
     permit('join', workshop);
     // Before a seat is taken: whoever is refused here has taken none.
-    await this.#awaitWorker();
+    await this.#awaitWorker(this.#workers.of(workshop.runtime));
     const rejoinCode = request.rejoin_code ?? randomText(REJOIN_CODE_LENGTH);
     const learner = this.claim(workshop.id, rejoinCode, request.name);
     this.#limiter.joined(address, workshop.id);
@@ -94,7 +95,7 @@ export class Joining {
     const row = this.#records.seatRow(workshopId, seat);
     permit('access', this.#records.workshopRow(workshopId));
     const name = role === 'learner' ? this.#store.learners.findBySeat(workshopId, seat)?.name : undefined;
-    if (row.worker !== null) await this.#awaitWorker();
+    if (row.worker !== null) await this.#awaitWorker(this.#workers.named(row.worker));
     return this.#access(this.#records.seatRow(workshopId, seat), role, name);
   }
 
@@ -135,17 +136,17 @@ export class Joining {
       throw new UnavailableError('The worker of this seat cannot be reached now. Try again in a moment.');
     }
     const claims = { workshop_id: row.workshop_id, seat: row.seat, role, ...(name !== undefined && { name }) };
-    const signed = await signSeatToken(this.#worker.workspaceTokenSecret(), claims);
+    const signed = await signSeatToken(this.#workers.named(worker.name).workspaceTokenSecret(), claims);
     const certificate = worker.certificate === null ? {} : { certificate: worker.certificate };
     return { endpoint: worker.endpoint, ...certificate, ...signed };
   }
 
   /** An agent that is being started again may come back at another address. */
-  async #awaitWorker(): Promise<void> {
-    if (this.#worker.isAlive()) return;
+  async #awaitWorker(worker: LocalWorker): Promise<void> {
+    if (worker.isAlive()) return;
     const signal = AbortSignal.timeout(WORKER_WAIT_MS);
     try {
-      await this.#worker.visit(signal, () => Promise.resolve());
+      await worker.visit(signal, () => Promise.resolve());
     } catch (error) {
       if (!signal.aborted) throw error;
       throw new UnavailableError('The worker of this seat is being started. Try again in a moment.', undefined, {

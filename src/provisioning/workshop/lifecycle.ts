@@ -9,14 +9,14 @@ import {
   type Operation,
   type OperationKind,
 } from '../../protocol/operation.ts';
-import { EXPIRES_IN_MINUTES, type CreateWorkshop } from '../../protocol/workshop.ts';
+import { EXPIRES_IN_MINUTES, type CreateWorkshop, type Runtime } from '../../protocol/workshop.ts';
 import { inMinutes, timestamp } from '../clock.ts';
 import type { OperationEngine } from '../operations/engine.ts';
 import { toOperation } from '../operations/journal.ts';
 import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
 import type { WorkshopRow } from '../store/workshops.ts';
-import { localRuntime } from '../workers/local/runtimes.ts';
+import type { RuntimeChoice } from '../workers/local/local-runtimes.ts';
 import type { Records } from './records.ts';
 import { countSeats } from './placement.ts';
 import { permit } from './state-machine.ts';
@@ -25,17 +25,20 @@ export interface LifecycleOptions {
   readonly store: Store;
   readonly records: Records;
   readonly engine: OperationEngine;
+  readonly chooseRuntime: RuntimeChoice;
 }
 
 export class Lifecycle {
   readonly #store: Store;
   readonly #records: Records;
   readonly #engine: OperationEngine;
+  readonly #chooseRuntime: RuntimeChoice;
 
   constructor(options: LifecycleOptions) {
     this.#store = options.store;
     this.#records = options.records;
     this.#engine = options.engine;
+    this.#chooseRuntime = options.chooseRuntime;
   }
 
   /**
@@ -43,13 +46,17 @@ export class Lifecycle {
    * @param idempotencyKey a repeated request with the same key answers what the first one did, as JSON text
    * @throws InvalidInputError, UnavailableError where this machine cannot make such seats, ConflictError for a used key
    */
-  create(request: CreateWorkshop, idempotencyKey?: string): string {
+  async create(request: CreateWorkshop, idempotencyKey?: string): Promise<string> {
     refuseUnavailable(request);
+    const asked = request.runtime ?? 'auto';
+    const possible = await this.#chooseRuntime(asked);
+    // One that is started later is decided on then.
+    const runtime = request.start === false ? asked : possible;
     const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
     return this.#store.transaction(() => {
       const known = idempotencyKey === undefined ? undefined : this.#store.idempotency.find(idempotencyKey, hash);
       if (known !== undefined) return known;
-      const row = this.#newWorkshop(request);
+      const row = this.#newWorkshop(request, runtime);
       this.#records.addWorkshop(row, newSeats(row));
       const operation = request.start === false ? null : this.#begin('workshop.create', row);
       const created: CreatedWorkshop = { workshop: this.#records.workshop(row.id), operation };
@@ -59,11 +66,14 @@ export class Lifecycle {
     });
   }
 
-  /** @throws AlreadyRunningError, ConflictError, NotFoundError */
-  start(id: string): Operation {
-    const row = this.#records.workshopRow(id);
-    permit('start', row);
-    return this.#begin('workshop.start', row);
+  /** @throws AlreadyRunningError, ConflictError, NotFoundError, UnavailableError where this machine cannot make its seats */
+  async start(id: string): Promise<Operation> {
+    permit('start', this.#records.workshopRow(id));
+    const runtime = await this.#chooseRuntime(this.#records.workshopRow(id).runtime);
+    return this.#store.transaction(() => {
+      permit('start', this.#records.workshopRow(id));
+      return this.#begin('workshop.start', this.#records.changeWorkshop(id, { runtime }));
+    });
   }
 
   /** @throws NotRunningError, ConflictError, NotFoundError */
@@ -125,7 +135,7 @@ export class Lifecycle {
     return toOperation(operation);
   }
 
-  #newWorkshop(request: CreateWorkshop): WorkshopRow {
+  #newWorkshop(request: CreateWorkshop, runtime: Runtime): WorkshopRow {
     const code = this.#unusedCode();
     const minutes = request.expires_in_minutes ?? EXPIRES_IN_MINUTES.default;
     return {
@@ -134,7 +144,7 @@ export class Lifecycle {
       code,
       seats: request.seats,
       status: 'created',
-      runtime: request.runtime ?? 'auto',
+      runtime,
       provider: 'local',
       created_at: timestamp(),
       expires_in_minutes: minutes,
@@ -174,8 +184,8 @@ function newSeats(workshop: WorkshopRow): SeatRow[] {
   }));
 }
 
-/** @throws InvalidInputError, UnavailableError for what this control plane cannot provide */
-function refuseUnavailable({ provider = 'local', runtime = 'auto', region, zone }: CreateWorkshop): void {
+/** @throws InvalidInputError for what this control plane cannot provide */
+function refuseUnavailable({ provider = 'local', region, zone }: CreateWorkshop): void {
   if (provider !== 'local') {
     throw new InvalidInputError(
       `Workers of the provider "${provider}" are not available in this version. Use the provider "local".`,
@@ -186,5 +196,4 @@ function refuseUnavailable({ provider = 'local', runtime = 'auto', region, zone 
     if (value === undefined) continue;
     throw new InvalidInputError(`A workshop of the provider "local" has no ${path}. Leave it out.`, { path });
   }
-  localRuntime(runtime);
 }

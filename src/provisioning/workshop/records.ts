@@ -13,6 +13,7 @@ import type { SeatChange, SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
 import type { WorkerRow } from '../store/workers.ts';
 import type { WorkshopChange, WorkshopRow } from '../store/workshops.ts';
+import { localWorkerName } from '../workers/local/worker-names.ts';
 import { toLearner, toSeat, toWorkshop } from './resources.ts';
 import { assertFollows } from './state-machine.ts';
 
@@ -184,7 +185,8 @@ export class Records {
       .all()
       .filter(
         ({ name, provider }) =>
-          holding.has(name) || (row.status === 'provisioning' && provider === 'local' && row.provider === 'local'),
+          holding.has(name) ||
+          (row.status === 'provisioning' && provider === row.provider && name === localWorkerName(row.runtime)),
       );
   }
 

@@ -16,8 +16,8 @@ export function toWorkshop(row: WorkshopRow, workers: readonly WorkerRow[]): Wor
   return { id, name, code, seats, status, runtime, provider, created_at, expires_at, ...runsOn, error };
 }
 
-function toWorker({ name, status }: WorkerRow): Worker {
-  return { name, zone: null, ip: null, status, deadline: null, price_per_hour: LOCAL_PRICE_PER_HOUR };
+function toWorker({ name, status, accelerated }: WorkerRow): Worker {
+  return { name, zone: null, ip: null, status, deadline: null, price_per_hour: LOCAL_PRICE_PER_HOUR, accelerated };
 }
 
 export function toSeat(row: SeatRow, learner: LearnerRow | undefined): Seat {

@@ -1,40 +1,37 @@
 /** Making, ending and resetting the seats of a workshop on their worker; all of it bears repeating. */
-import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from '../../client/agent.ts';
+import { runtimeText } from '../../lib/runtime-text.ts';
 import type { Vm } from '../../protocol/agent.ts';
 import { ConflictError, infoFromError, NotFoundError } from '../../protocol/errors.ts';
 import { inParallel, within, type Parallel } from '../operations/abort.ts';
 import type { OperationContext } from '../operations/handler.ts';
-import type { Timing } from '../settings.ts';
 import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
-import { LOCAL_WORKER, type HeldAgent, type LocalWorker } from '../workers/local/local-worker.ts';
+import type { LocalWorker } from '../workers/local/local-worker.ts';
+import type { HeldAgent } from '../workers/local/work.ts';
+import type { LocalWorkers } from '../workers/local/local-workers.ts';
+import { seatsAtOnce } from '../workers/local/worker-times.ts';
 import { countSeats, placeSeats } from './placement.ts';
 import type { Records } from './records.ts';
 
-/** Starting a seat is a process's work: a few more than there are processors keep them busy. */
-const SEATS_AT_ONCE = Math.min(16, availableParallelism() * 2);
 const POLL_MS = 100;
 
 export interface SeatWorkOptions {
   readonly store: Store;
   readonly records: Records;
-  readonly worker: LocalWorker;
-  readonly timing: Timing;
+  readonly workers: LocalWorkers;
 }
 
 export class SeatWork {
   readonly #store: Store;
   readonly #records: Records;
-  readonly #worker: LocalWorker;
-  readonly #timing: Timing;
+  readonly #workers: LocalWorkers;
 
   constructor(options: SeatWorkOptions) {
     this.#store = options.store;
     this.#records = options.records;
-    this.#worker = options.worker;
-    this.#timing = options.timing;
+    this.#workers = options.workers;
   }
 
   /** Makes every seat of the workshop that is not ready, over its files where there are some; as a rule up to the first that fails. */
@@ -43,13 +40,15 @@ export class SeatWork {
     workshopId: string,
     options: Pick<Parallel, 'keepGoing'> = { keepGoing: false },
   ): Promise<void> {
-    await this.#worker.hold(context, 'make', async (agent) => {
-      await context.step('place', () => this.#place(context, agent, workshopId));
+    const worker = this.#workerOf(workshopId);
+    await worker.hold(context, 'make', async (agent) => {
+      await context.step('place', () => this.#place(context, worker, agent, workshopId));
       const wanted = this.#store.seats.of(workshopId).filter(({ status }) => status !== 'ready');
-      if (wanted.length > 0) context.progress('seats', `Making ${countSeats(wanted.length)}.`);
+      if (wanted.length > 0)
+        context.progress('seats', `Making ${countSeats(wanted.length)}, as ${this.#kindOf(worker)}.`);
       let ready = 0;
-      await inParallel(wanted, { limit: SEATS_AT_ONCE, ...options }, async (row) => {
-        await this.#make(context, agent, row);
+      await inParallel(wanted, { limit: this.#atOnce(worker), ...options }, async (row) => {
+        await this.#make(context, worker, agent, row);
         ready += 1;
         context.progress('seats', `${ready} of ${countSeats(wanted.length)} ready.`);
       });
@@ -62,8 +61,9 @@ export class SeatWork {
     const wanted = this.#store.seats.of(workshopId).filter(isThere);
     if (wanted.length === 0) return;
     context.progress('seats', `${options.keepFiles ? 'Stopping' : 'Removing'} ${countSeats(wanted.length)}.`);
-    await this.#worker.hold(context, 'remove', (agent) =>
-      inParallel(wanted, { limit: SEATS_AT_ONCE, keepGoing: true }, (row) =>
+    const worker = this.#workerOf(workshopId);
+    await worker.hold(context, 'remove', (agent) =>
+      inParallel(wanted, { limit: this.#atOnce(worker), keepGoing: true }, (row) =>
         this.#end(context, agent, row, options.keepFiles),
       ),
     );
@@ -72,11 +72,13 @@ export class SeatWork {
 
   /** Brings one seat back as new. */
   async reset(context: OperationContext, workshopId: string, seat: number): Promise<void> {
-    const late = `Seat ${seat} was not ready within ${this.#timing.resetMs / 1000} s.`;
-    await this.#worker.hold(context, 'make', async (agent) => {
+    const worker = this.#workerOf(workshopId);
+    const { resetMs } = worker.times;
+    const late = `Seat ${seat} was not ready within ${resetMs / 1000} s.`;
+    await worker.hold(context, 'make', async (agent) => {
       await context.step('seat.reset', async () => {
-        this.#records.changeSeat(workshopId, seat, { worker: LOCAL_WORKER, has_files: true });
-        const vm = await within(this.#timing.resetMs, late, context.signal, (signal) =>
+        this.#records.changeSeat(workshopId, seat, { worker: worker.name, has_files: true });
+        const vm = await within(resetMs, late, context.signal, (signal) =>
           agent.call((client) => resetOrMake(client, workshopId, seat, context.operation.started_at, signal)),
         );
         this.#records.changeSeat(workshopId, seat, { status: 'ready', error: null, ip: vm.ip, connected: false });
@@ -84,20 +86,36 @@ export class SeatWork {
     });
   }
 
-  /** Ends the worker where no seat is left on it. */
-  async endWorker(context: OperationContext): Promise<void> {
-    await this.#worker.endIfUnused(context);
+  /** Ends the worker of the workshop where no seat is left on it. */
+  async endWorker(context: OperationContext, workshopId: string): Promise<void> {
+    const { runtime } = this.#records.workshopRow(workshopId);
+    // A workshop that was never started has none.
+    if (runtime !== 'auto') await this.#workers.of(runtime).endIfUnused(context);
+  }
+
+  #workerOf(workshopId: string): LocalWorker {
+    return this.#workers.of(this.#records.workshopRow(workshopId).runtime);
+  }
+
+  /** What its seats are, such as `MicroVMs (QEMU, KVM)`. */
+  #kindOf({ name, runtime }: LocalWorker): string {
+    return runtimeText(runtime, this.#store.workers.find(name)?.accelerated);
+  }
+
+  /** How many seats are worked on at once. */
+  #atOnce({ name, runtime }: LocalWorker): number {
+    return seatsAtOnce(runtime, this.#store.workers.find(name)?.accelerated ?? false);
   }
 
   /** Gives every seat without a worker its place: from then on whoever reads the store looks for it there. */
-  async #place(context: OperationContext, agent: HeldAgent, workshopId: string): Promise<void> {
+  async #place(context: OperationContext, on: LocalWorker, agent: HeldAgent, workshopId: string): Promise<void> {
     const { capacity, runtime } = await agent.call((client) => client.health(context.signal));
     this.#store.transaction(() => {
       const homeless = this.#store.seats.of(workshopId).filter(({ worker }) => worker === null);
-      const free = capacity - this.#store.seats.onWorker(LOCAL_WORKER).length;
+      const free = capacity - this.#store.seats.onWorker(on.name).length;
       const places = placeSeats(
         homeless.map(({ seat }) => seat),
-        [{ worker: LOCAL_WORKER, free }],
+        [{ worker: on.name, free }],
       );
       this.#records.changeWorkshop(workshopId, { runtime });
       for (const [seat, worker] of places) {
@@ -106,15 +124,16 @@ export class SeatWork {
     });
   }
 
-  async #make(context: OperationContext, agent: HeldAgent, row: SeatRow): Promise<void> {
+  async #make(context: OperationContext, on: LocalWorker, agent: HeldAgent, row: SeatRow): Promise<void> {
     const { workshop_id, seat } = row;
-    const late = `Seat ${seat} was not ready within ${this.#timing.seatMs / 1000} s.`;
+    const { seatMs } = on.times;
+    const late = `Seat ${seat} was not ready within ${seatMs / 1000} s.`;
     await context.step('seat.intent', () =>
       this.#records.changeSeat(workshop_id, seat, { status: 'booting', has_files: true, error: null }),
     );
     try {
       const vm = await context.step('seat.create', () =>
-        within(this.#timing.seatMs, late, context.signal, (signal) =>
+        within(seatMs, late, context.signal, (signal) =>
           agent.call((client) => findOrMake(client, workshop_id, seat, signal)),
         ),
       );

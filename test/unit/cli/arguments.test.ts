@@ -15,7 +15,7 @@ describe('arguments of the command line', () => {
   const WRONG: [string, string[], RegExp][] = [
     ['no command', [], /Usage: carapace/],
     ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
-    ['a command of a later version', ['doctor'], /unknown command 'doctor'/],
+    ['a command of a later version', ['image'], /unknown command 'image'/],
     ['half a command', ['workshop'], /Usage: carapace workshop/],
     ['an unknown option', ['workshop', 'list', '--colour'], /unknown option '--colour'/],
     ['a missing option', ['workshop', 'create', 'Intro'], /--seats/],

@@ -141,7 +141,10 @@ describe('commands', () => {
     const ran = await at('workshop', 'create', 'Intro', '--seats', '2', '--expires-in', '60', '--wait');
     assert.equal(ran.code, 0);
     assert.equal(ran.stderr, 'seats: seat 1 is ready\n');
-    assert.match(ran.stdout, /^Workshop "Intro" \(ws-1\): running, 2 seats, code ABCD-2345\n$/);
+    assert.match(
+      ran.stdout,
+      /^Workshop "Intro" \(ws-1\): running, 2 seats, processes: no isolation, code ABCD-2345\n$/,
+    );
     assert.deepEqual(bodies, [{ name: 'Intro', seats: 2, expires_in_minutes: 60 }]);
     assert.ok(tokens.every((token) => token === 'Bearer from-the-environment'));
   });

@@ -8,7 +8,7 @@ import {
   ConflictError,
 } from '../../../src/protocol/errors.ts';
 import { isStale, staleMessage, type ConnectionStatus } from '../../../src/providers/model/connection-status.ts';
-import { createRequest, refuseName, refuseSeats } from '../../../src/providers/model/create-form.ts';
+import { createRequest, runtimeChoices, refuseName, refuseSeats } from '../../../src/providers/model/create-form.ts';
 import { formatBytes, formatDuration } from '../../../src/providers/model/format.ts';
 import { deletionLosses, resetLosses } from '../../../src/providers/model/losses.ts';
 import { nextSteps, problemSentence, withNextStep } from '../../../src/providers/model/problem.ts';
@@ -110,6 +110,46 @@ describe('the form of a new workshop', () => {
     const request = createRequest({ name: ' ', seats: ' 3 ', provider: 'local', runtime: 'auto' });
     assert.deepEqual(request, { seats: 3, provider: 'local', runtime: 'auto' });
     assert.ok(createWorkshopSchema.safeParse(request).success);
+  });
+
+  it('has an honest line for each kind of seats', () => {
+    const qemu = { runtime: 'qemu' as const, missing: [{ what: 'an image in /images', command: 'images/build' }] };
+    const firecracker = { runtime: 'firecracker' as const, missing: [{ what: 'KVM', command: null }] };
+    const known = {
+      auto: 'process' as const,
+      runtimes: [firecracker, qemu, { runtime: 'process' as const, missing: [] }],
+    };
+    const choices = runtimeChoices(known, 'auto', t);
+    assert.deepEqual(
+      choices.map(({ value }) => value),
+      ['auto', 'qemu', 'process'],
+    );
+    assert.match(
+      choices[0]?.detail ?? '',
+      /^Plain processes .*, without isolation\. For more: Missing: an image in \/images \(images\/build\)\./,
+    );
+    assert.deepEqual(
+      [choices[1]?.description, choices[1]?.detail],
+      ['not possible here yet', 'Missing: an image in /images (images/build).'],
+    );
+    assert.equal(choices[2]?.description, 'no isolation');
+  });
+
+  it('offers machines as what they are, Firecracker where it can be had or was chosen', () => {
+    const all = ['firecracker', 'qemu', 'process'] as const;
+    const known = { auto: 'firecracker' as const, runtimes: all.map((runtime) => ({ runtime, missing: [] })) };
+    const choices = runtimeChoices(known, 'auto', t);
+    assert.deepEqual(
+      choices.map(({ value }) => value),
+      ['auto', ...all],
+    );
+    assert.equal(choices[0]?.detail, 'The best that it has: MicroVMs (Firecracker).');
+    assert.match(choices[2]?.detail ?? '', /Slow where the processor does not help/);
+    assert.deepEqual(
+      runtimeChoices(undefined, 'firecracker', t).map(({ value }) => value),
+      ['auto', ...all],
+    );
+    assert.match(runtimeChoices(undefined, 'auto', t)[0]?.detail ?? '', /unless it can do better/);
   });
 
   it('refuses what the protocol refuses, with a reason', () => {

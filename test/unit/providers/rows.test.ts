@@ -15,7 +15,7 @@ describe('the row of a workshop', () => {
   it('says its state, who has joined, and when it ends', () => {
     const seats = [seat({ learner: 'Alice' }), seat({ seat: 2, learner: 'Bob' }), seat({ seat: 3 })];
     const row = workshopRow(workshop({ runtime: 'qemu' }), seats, live);
-    assert.equal(row.description, 'running · 2 of 3 joined · ends 17:00');
+    assert.equal(row.description, 'running · MicroVMs (QEMU) · 2 of 3 joined · ends 17:00');
   });
 
   it('says what it costs, and where nothing keeps its seats apart', () => {
@@ -23,11 +23,23 @@ describe('the row of a workshop', () => {
       workshopRow(workshop({ price_per_hour: 0.18, runtime: 'qemu' }), [], live).description,
       / · \$0\.18\/h · /,
     );
-    assert.match(workshopRow(workshop(), [], live).description, /^running · no isolation · /);
+    assert.match(workshopRow(workshop(), [], live).description, /^running · processes: no isolation · /);
     assert.match(
       workshopRow(workshop({ status: 'stopped' }), [], live).description,
-      /^stopped · no isolation · files kept$/,
+      /^stopped · processes: no isolation · files kept$/,
     );
+  });
+
+  it('says what its seats are, and how fast, as far as its worker has told', () => {
+    const worker = { name: 'local-qemu', zone: null, ip: null, status: 'healthy', deadline: null } as const;
+    const row = (accelerated: boolean | null) => {
+      const workers = [{ ...worker, price_per_hour: 0, accelerated }];
+      return workshopRow(workshop({ runtime: 'qemu', workers }), [], live).description;
+    };
+    assert.match(row(true), /^running · MicroVMs \(QEMU, KVM\) · /);
+    assert.match(row(false), /^running · MicroVMs \(QEMU, emulated: slow\) · /);
+    assert.match(row(null), /^running · MicroVMs \(QEMU\) · /);
+    assert.match(workshopRow(workshop({ runtime: 'auto', status: 'created' }), [], live).description, /^created$/);
   });
 
   it('names the date of an end that is far away', () => {
@@ -38,7 +50,7 @@ describe('the row of a workshop', () => {
   it('tells the error', () => {
     const error = { code: 'TIMED_OUT' as const, message: 'No seat answered.' };
     const row = workshopRow(workshop({ status: 'error', error }), [], live);
-    assert.match(row.description, /^error · no isolation · No seat answered\./);
+    assert.match(row.description, /^error · processes: no isolation · No seat answered\./);
     assert.deepEqual(row.icon, ICON.error);
   });
 
@@ -62,6 +74,10 @@ describe('the row of a workshop', () => {
     assert.equal(facts.get('Join code'), 'ABCD-2345');
     assert.equal(facts.get('Seats'), '3, 1 joined');
     assert.match(facts.get('Isolation') ?? '', /^none/);
+    assert.equal(facts.get('Seats are'), 'processes: no isolation');
+    const machines = new Map(workshopFacts(workshop({ runtime: 'firecracker' }), [], NOON, t));
+    assert.equal(machines.get('Seats are'), 'MicroVMs (Firecracker)');
+    assert.equal(machines.get('Isolation'), 'each seat is a machine of its own');
   });
 });
 

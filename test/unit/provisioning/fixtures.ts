@@ -12,8 +12,13 @@ import { readTiming, type Timing } from '../../../src/provisioning/settings.ts';
 import type { SeatRow } from '../../../src/provisioning/store/seats.ts';
 import { Store } from '../../../src/provisioning/store/store.ts';
 import type { WorkshopRow } from '../../../src/provisioning/store/workshops.ts';
-import { LOCAL_WORKER, LocalWorker } from '../../../src/provisioning/workers/local/local-worker.ts';
+import { LocalWorker } from '../../../src/provisioning/workers/local/local-worker.ts';
+import { localWorkerName } from '../../../src/provisioning/workers/local/worker-names.ts';
+import { workerTimes } from '../../../src/provisioning/workers/local/worker-times.ts';
 import { Records } from '../../../src/provisioning/workshop/records.ts';
+
+/** The worker that the seats of these workshops are on. */
+const WORKER = localWorkerName('process');
 
 export const SILENT: FastifyBaseLogger = createLog('test', 'silent');
 
@@ -54,13 +59,15 @@ export const TIMING: Timing = readTiming({});
 /** A local worker whose agent cannot be started: for what needs none. */
 export function workerOf({ store, records, folder }: TestStore, timing = TIMING): LocalWorker {
   const place = {
+    runtime: 'process',
+    imagesFolder: folder,
     program: join(folder, 'no-agent.cjs'),
     stateFolder: join(folder, 'worker'),
     socketFolder: join(folder, 'run'),
     logFile: join(folder, 'agent.log'),
     logFolder: folder,
-  };
-  return new LocalWorker({ store, records, place, timing, log: SILENT });
+  } as const;
+  return new LocalWorker({ store, records, place, times: workerTimes('process', timing), log: SILENT });
 }
 
 export function workshopRow(change: Partial<WorkshopRow> = {}): WorkshopRow {
@@ -86,7 +93,7 @@ export function seatRow(workshop: WorkshopRow, seat: number, change: Partial<Sea
     workshop_id: workshop.id,
     seat,
     status: 'ready',
-    worker: LOCAL_WORKER,
+    worker: WORKER,
     ip: null,
     connected: false,
     has_files: true,
@@ -103,10 +110,16 @@ export function addWorkshop(
   seats: Partial<SeatRow> = {},
 ): WorkshopRow {
   const row = workshopRow(change);
-  if (store.workers.find(LOCAL_WORKER) === undefined) {
+  if (store.workers.find(WORKER) === undefined) {
     const runtime = 'process';
-    const reached = { status: 'healthy', endpoint: 'http://127.0.0.1:1', runtime, certificate: null } as const;
-    store.workers.insert({ name: LOCAL_WORKER, provider: 'local', ...reached, created_at: row.created_at });
+    const reached = {
+      status: 'healthy',
+      endpoint: 'http://127.0.0.1:1',
+      runtime,
+      certificate: null,
+      accelerated: null,
+    } as const;
+    store.workers.insert({ name: WORKER, provider: 'local', ...reached, created_at: row.created_at });
   }
   records.addWorkshop(
     row,

@@ -11,6 +11,7 @@ import {
   UnavailableError,
 } from '../../../src/protocol/errors.ts';
 import { showCode } from '../../../src/protocol/names.ts';
+import { LocalWorkers } from '../../../src/provisioning/workers/local/local-workers.ts';
 import { JoinLimiter, JOIN_FAILURES } from '../../../src/provisioning/workshop/join-limiter.ts';
 import { Joining } from '../../../src/provisioning/workshop/joining.ts';
 import { addWorkshop, openStore, workerOf, type TestStore } from './fixtures.ts';
@@ -21,7 +22,7 @@ const ADDRESS = '192.0.2.1';
 function joiningOf(test: TestStore, limiter = new JoinLimiter()): Joining {
   const worker = workerOf(test);
   worker.isAlive = () => true;
-  return new Joining({ store: test.store, records: test.records, worker, limiter });
+  return new Joining({ store: test.store, records: test.records, workers: new LocalWorkers([worker]), limiter });
 }
 
 describe('joining', () => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { InvalidInputError, UnavailableError } from '../../../src/protocol/errors.ts';
+import { InvalidInputError } from '../../../src/protocol/errors.ts';
 import { namesLoopback, requireLoopback } from '../../../src/provisioning/http/host-check.ts';
 import { crashPointOf } from '../../../src/provisioning/operations/crash-point.ts';
 import { supersedes } from '../../../src/provisioning/operations/handler.ts';
 import { inParallel, within } from '../../../src/provisioning/operations/abort.ts';
 import { readTiming, TIMING_VARIABLE } from '../../../src/provisioning/settings.ts';
-import { localRuntime } from '../../../src/provisioning/workers/local/runtimes.ts';
 import { isOver } from '../../../src/provisioning/workshop/expiry.ts';
 import { workshopRow } from './fixtures.ts';
 
@@ -20,18 +19,6 @@ describe('the rules of the control plane', () => {
     for (const host of ['127.0.0.1', '::1', 'localhost']) requireLoopback(host);
     for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.org', '']) {
       assert.throws(() => requireLoopback(host), InvalidInputError, host);
-    }
-  });
-
-  it('say what this machine lacks for other runtimes', () => {
-    assert.equal(localRuntime('auto'), 'process');
-    assert.equal(localRuntime('process'), 'process');
-    for (const runtime of ['firecracker', 'qemu'] as const) {
-      assert.throws(
-        () => localRuntime(runtime),
-        (error) =>
-          error instanceof UnavailableError && error.message.includes(`cannot make ${runtime} seats. Missing:`),
-      );
     }
   });
 

@@ -5,21 +5,26 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanEnvironment, runAsNode } from '../../../lib/child-environment.ts';
+import { systemPath } from '../../../lib/find-program.ts';
 import { isAlive, processStartTime, type ProcessIdentity } from '../../../lib/process-identity.ts';
 import { agentFileSchema, type AgentFile } from '../../../protocol/agent.ts';
 import { UnavailableError } from '../../../protocol/errors.ts';
+import type { SeatRuntime } from '../../../protocol/workshop.ts';
 
 /** How an agent ends that finds another one in its state folder. */
 const EXIT_HELD_BY_ANOTHER = 3;
 const POLL_MS = 50;
 
-/** Where the local agent lives. */
+/** Where a local agent lives, and what it makes. */
 export interface AgentPlace {
+  readonly runtime: SeatRuntime;
   /** agent.cjs. */
   readonly program: string;
   /** Its state folder: the command line that names it is how its process is found. */
   readonly stateFolder: string;
   readonly socketFolder: string;
+  /** What machines are made from. */
+  readonly imagesFolder: string;
   readonly logFile: string;
   readonly logFolder: string;
 }
@@ -71,7 +76,8 @@ export async function startAgent(place: AgentPlace, secrets: AgentSecrets): Prom
 }
 
 function agentArguments(place: AgentPlace): string[] {
-  return [place.program, '--state-dir', place.stateFolder, '--listen', '127.0.0.1:0', '--insecure-loopback'];
+  const reached = ['--listen', '127.0.0.1:0', '--insecure-loopback'];
+  return [place.program, '--state-dir', place.stateFolder, ...reached, '--runtime', place.runtime];
 }
 
 function agentEnvironment(place: AgentPlace, secrets: AgentSecrets): Record<string, string> {
@@ -79,6 +85,9 @@ function agentEnvironment(place: AgentPlace, secrets: AgentSecrets): Record<stri
     AGENT_TOKEN: secrets.agentToken,
     WORKSPACE_TOKEN_SECRET: secrets.workspaceTokenSecret,
     SOCKET_DIR: place.socketFolder,
+    IMAGES_DIR: place.imagesFolder,
+    // The programs of networks are root's, which an editor's PATH may lack.
+    ...(place.runtime !== 'process' && { PATH: systemPath() }),
   };
 }
 

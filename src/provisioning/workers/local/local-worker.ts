@@ -1,19 +1,20 @@
 /**
- * The worker that is this machine: one agent, started when the first seat needs it and ended after the last. It outlives
- * the control plane; the next one adopts it. What it is started with is in the store before it is started.
+ * A worker that is this machine: one agent for seats of one runtime, started when the first of them needs it and ended
+ * after the last. It outlives the control plane; the next one adopts it. What it is started with is in the store before.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentClient } from '../../../client/agent.ts';
 import { isAlive } from '../../../lib/process-identity.ts';
 import type { AgentFile, AgentHealth } from '../../../protocol/agent.ts';
-import { TimedOutError, UnavailableError } from '../../../protocol/errors.ts';
+import { UnavailableError } from '../../../protocol/errors.ts';
+import type { SeatRuntime } from '../../../protocol/workshop.ts';
 import { timestamp } from '../../clock.ts';
 import { untilAborted } from '../../operations/abort.ts';
-import type { OperationContext } from '../../operations/handler.ts';
-import type { Timing } from '../../settings.ts';
 import type { Store } from '../../store/store.ts';
+import type { WorkerRow } from '../../store/workers.ts';
 import type { Records } from '../../workshop/records.ts';
+import { healthOf, notReady, untilHealthy } from './agent-health.ts';
 import {
   endProcesses,
   findAgents,
@@ -24,61 +25,51 @@ import {
 } from './agent-process.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Mutex } from './mutex.ts';
+import { ownWork, type HeldAgent, type Purpose, type Work } from './work.ts';
+import { areMachines, localWorkerName } from './worker-names.ts';
+import type { WorkerTimes } from './worker-times.ts';
 
-/** The name of the only local worker. */
-export const LOCAL_WORKER = 'local';
-
-/** How long an agent that was found may take to tell where it listens. */
-const ADOPT_MS = 10_000;
 const POLL_MS = 100;
+/** What an agent of machines does before it is healthy. */
+const FIRST_MACHINE =
+  'Preparing the first machine of this kind: the image boots once, and each seat is made from that.';
 /** How often a call is made again after the agent died under it. */
 const MAX_RESTARTS = 2;
 
-/** On whose behalf the worker works: an operation, or the control plane itself. */
-export type Work = Pick<OperationContext, 'signal' | 'step' | 'progress'>;
-
-/** Work that no operation stands for. */
-export function ownWork(signal: AbortSignal): Work {
-  return { signal, step: async (_name, work) => work(), progress: () => undefined };
-}
-
-/** What an agent is needed for. */
-export type Purpose = 'make' | 'remove';
-
-/** The agent, while somebody holds it. */
-export interface HeldAgent {
-  /** Calls the agent; where it died, it is started again and called again. */
-  call<T>(action: (client: AgentClient, signal: AbortSignal) => Promise<T>): Promise<T>;
-}
-
+/** `canMake`: it was healthy when it was needed for that. */
 interface Agent {
   readonly file: AgentFile;
   readonly client: AgentClient;
+  canMake: boolean;
 }
 
 export interface LocalWorkerOptions {
   readonly store: Store;
   readonly records: Records;
   readonly place: AgentPlace;
-  readonly timing: Timing;
+  readonly times: WorkerTimes;
   readonly log: FastifyBaseLogger;
 }
 
 export class LocalWorker {
+  readonly name: string;
+  readonly runtime: SeatRuntime;
+  readonly times: WorkerTimes;
   readonly #store: Store;
   readonly #records: Records;
   readonly #place: AgentPlace;
-  readonly #timing: Timing;
   readonly #log: FastifyBaseLogger;
   readonly #mutex = new Mutex();
   #agent: Agent | undefined;
   #holders = 0;
 
   constructor(options: LocalWorkerOptions) {
+    this.name = localWorkerName(options.place.runtime);
+    this.runtime = options.place.runtime;
+    this.times = options.times;
     this.#store = options.store;
     this.#records = options.records;
     this.#place = options.place;
-    this.#timing = options.timing;
     this.#log = options.log;
   }
 
@@ -103,7 +94,7 @@ export class LocalWorker {
   async visit<T>(signal: AbortSignal, action: (client: AgentClient) => Promise<T>): Promise<T | undefined> {
     return this.#mutex.run(signal, async () => {
       if (!this.#hasSeats()) return undefined;
-      const { client } = await this.#ensure(ownWork(signal), 'remove');
+      const { client } = await this.#ensure(ownWork(signal));
       return action(client);
     });
   }
@@ -115,7 +106,7 @@ export class LocalWorker {
 
   /** Whether the worker is in the store: booting, running, or left by an earlier control plane. */
   exists(): boolean {
-    return this.#store.workers.find(LOCAL_WORKER) !== undefined;
+    return this.#store.workers.find(this.name) !== undefined;
   }
 
   /** Whether a process of the agent that was last seen healthy still runs. */
@@ -127,7 +118,7 @@ export class LocalWorker {
   async abandon(signal: AbortSignal): Promise<void> {
     await this.#mutex.run(signal, async () => {
       this.#agent = undefined;
-      await endProcesses(findAgents(this.#place), this.#timing.agentEndMs);
+      await endProcesses(findAgents(this.#place), this.times.agentEndMs);
     });
   }
 
@@ -145,7 +136,7 @@ export class LocalWorker {
   }
 
   #hasSeats(): boolean {
-    return this.#store.seats.onWorker(LOCAL_WORKER).length > 0;
+    return this.#store.seats.onWorker(this.name).length > 0;
   }
 
   async #call<T>(
@@ -154,11 +145,12 @@ export class LocalWorker {
     action: (client: AgentClient, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     for (let restarts = 0; ; restarts += 1) {
-      const { client, file } = await this.#mutex.run(work.signal, () => this.#ensure(work, purpose));
+      const agent = await this.#mutex.run(work.signal, () => this.#ensure(work));
+      if (purpose === 'make' && !agent.canMake) await this.#awaitHealthy(work, agent);
       try {
-        return await action(client, work.signal);
+        return await action(agent.client, work.signal);
       } catch (error) {
-        const died = error instanceof UnavailableError && !isAlive(file);
+        const died = error instanceof UnavailableError && !isAlive(agent.file);
         if (!died || restarts === MAX_RESTARTS) throw error;
         work.progress('worker', 'The agent of this machine ended. Starting it again.');
       }
@@ -166,11 +158,11 @@ export class LocalWorker {
   }
 
   /** The agent that runs, or one that is started. Only under the mutex: there is never a second one. */
-  async #ensure(work: Work, purpose: Purpose): Promise<Agent> {
+  async #ensure(work: Work): Promise<Agent> {
     if (this.#agent !== undefined && isAlive(this.#agent.file)) return this.#agent;
     this.#agent = undefined;
     await work.step('worker.intent', () => this.#recordIntent());
-    const agent = (await this.#adopt(work.signal, purpose)) ?? (await this.#start(work, purpose));
+    const agent = (await this.#adopt(work.signal)) ?? (await this.#start(work));
     this.#agent = agent;
     return agent;
   }
@@ -179,85 +171,108 @@ export class LocalWorker {
   #recordIntent(): void {
     this.#store.transaction(() => {
       this.#secrets();
-      const runtime = null;
-      const fresh = { name: LOCAL_WORKER, provider: 'local', runtime, endpoint: null, certificate: null } as const;
-      if (this.exists()) this.#records.changeWorker(LOCAL_WORKER, { status: 'booting' });
-      else this.#records.addWorker({ ...fresh, status: 'requested', created_at: timestamp() });
+      const unknown = { runtime: null, endpoint: null, certificate: null, accelerated: null };
+      const fresh = { name: this.name, provider: 'local', status: 'requested', created_at: timestamp() } as const;
+      if (this.exists()) this.#records.changeWorker(this.name, { status: 'booting' });
+      else this.#records.addWorker({ ...fresh, ...unknown });
     });
   }
 
   #secrets(): AgentSecrets {
     return {
-      agentToken: this.#store.secrets.ensure(`worker/${LOCAL_WORKER}/agent-token`),
-      workspaceTokenSecret: this.#store.secrets.ensure(`worker/${LOCAL_WORKER}/workspace-token-secret`),
+      agentToken: this.#store.secrets.ensure(`worker/${this.name}/agent-token`),
+      workspaceTokenSecret: this.#store.secrets.ensure(`worker/${this.name}/workspace-token-secret`),
     };
   }
 
   /** The agent that runs already, where it is ours and answers; any other in its place is ended. */
-  async #adopt(signal: AbortSignal, purpose: Purpose): Promise<Agent | undefined> {
+  async #adopt(signal: AbortSignal): Promise<Agent | undefined> {
     if (findAgents(this.#place).length === 0) return undefined;
     try {
-      const agent = await this.#answering(signal, purpose, ADOPT_MS);
+      const agent = await this.#answering(signal, this.times.adoptMs);
       this.#log.info({ pid: agent.file.pid }, 'adopted the agent');
       return agent;
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn({ err: error }, 'an agent runs that cannot be adopted; ending it');
-      await endProcesses(findAgents(this.#place), this.#timing.agentEndMs);
+      await endProcesses(findAgents(this.#place), this.times.agentEndMs);
       return undefined;
     }
   }
 
-  async #start(work: Work, purpose: Purpose): Promise<Agent> {
+  async #start(work: Work): Promise<Agent> {
     work.progress('worker', 'Starting the agent of this machine.');
     try {
       const { failure } = await work.step('worker.spawn', () => startAgent(this.#place, this.#secrets()));
-      const agent = await work.step('worker.healthy', () =>
-        Promise.race([this.#answering(work.signal, purpose, this.#timing.agentHealthMs), failure]),
-      );
-      work.progress('worker', 'The agent of this machine is healthy.');
-      return agent;
+      return await Promise.race([this.#answering(work.signal, this.times.agentHealthMs), failure]);
     } catch (error) {
       work.signal.throwIfAborted();
-      await endProcesses(findAgents(this.#place), this.#timing.agentEndMs);
-      this.#records.changeWorker(LOCAL_WORKER, { status: 'unhealthy' });
+      await this.#giveUp();
       throw error;
     }
   }
 
-  /** Waits until the agent of this place can do what it is needed for, and records how it is reached. */
-  async #answering(signal: AbortSignal, purpose: Purpose, withinMs: number): Promise<Agent> {
+  async #giveUp(): Promise<void> {
+    await endProcesses(findAgents(this.#place), this.times.agentEndMs);
+    this.#records.changeWorker(this.name, { status: 'unhealthy' });
+  }
+
+  /** Waits until the agent of this place knows its seats and takes our token, and records how it is reached. */
+  async #answering(signal: AbortSignal, withinMs: number): Promise<Agent> {
     const deadline = Date.now() + withinMs;
     let seen = 'it does not listen yet';
     while (Date.now() < deadline) {
       signal.throwIfAborted();
       const file = await readAgentFile(this.#place);
       if (file !== undefined) {
-        const client = new AgentClient({ url: file.url, token: this.#secrets().agentToken });
+        const connection = { url: file.url, token: this.#secrets().agentToken };
+        const client = new AgentClient(connection, { seatDeadlineMs: this.times.callMs });
         const health = await healthOf(client, signal);
-        if (typeof health === 'string') {
-          seen = health;
-        } else if (health.status === 'healthy' || (health.status === 'unhealthy' && purpose === 'remove')) {
-          const { status, runtime } = health;
-          this.#records.changeWorker(LOCAL_WORKER, { status, endpoint: file.url, runtime });
-          return { file, client };
-        } else {
-          seen = `it says that it is ${health.status}`;
+        if (typeof health !== 'string') {
+          this.#records.changeWorker(this.name, { endpoint: file.url, runtime: health.runtime, ...seenOf(health) });
+          return { file, client, canMake: false };
         }
+        seen = health;
       }
       await sleep(POLL_MS, undefined, { signal });
     }
-    throw new TimedOutError(
-      `The agent of this machine was not ready within ${withinMs / 1000} s: ${seen}. Its log is ${this.#place.logFile}.`,
-    );
+    throw notReady(withinMs, seen, this.#place.logFile);
+  }
+
+  /** Waits until the agent can make seats. One that cannot is ended: the next one may. @throws as untilHealthy does */
+  async #awaitHealthy(work: Work, agent: Agent): Promise<void> {
+    const { logFile } = this.#place;
+    let isTold = !areMachines(this.runtime);
+    const wait = {
+      client: agent.client,
+      withinMs: this.times.agentHealthMs,
+      logFile,
+      signal: work.signal,
+      isAlive: () => isAlive(agent.file),
+      onProblem: (problem: string) => work.progress('worker', `${problem} Trying again.`),
+      onHealth: (health: AgentHealth) => {
+        this.#records.changeWorker(this.name, seenOf(health));
+        agent.canMake = health.status === 'healthy';
+        if (!isTold && health.status === 'starting') work.progress('worker', FIRST_MACHINE);
+        isTold = true;
+      },
+    };
+    try {
+      await work.step('worker.healthy', () => untilHealthy(wait));
+      work.progress('worker', 'The agent of this machine is healthy.');
+    } catch (error) {
+      work.signal.throwIfAborted();
+      await this.#mutex.run(work.signal, () => this.#giveUp());
+      throw error;
+    }
   }
 
   async #end(signal: AbortSignal): Promise<void> {
-    const agent = this.isAlive() ? this.#agent : await this.#adopt(signal, 'remove');
-    this.#records.changeWorker(LOCAL_WORKER, { status: 'draining' });
+    const agent = this.isAlive() ? this.#agent : await this.#adopt(signal);
+    this.#records.changeWorker(this.name, { status: 'draining' });
     if (agent !== undefined) await this.#deleteUnknownSeats(agent.client, signal);
     this.#agent = undefined;
-    await untilAborted(endProcesses(findAgents(this.#place), this.#timing.agentEndMs), signal);
+    await untilAborted(endProcesses(findAgents(this.#place), this.times.agentEndMs), signal);
   }
 
   /** Seats that no workshop has on this worker any more. */
@@ -269,27 +284,16 @@ export class LocalWorker {
   }
 
   async #remove(): Promise<void> {
-    await removeLeftovers(this.#place, { keepFiles: this.#store.seats.anyFiles() }, this.#log);
+    await removeLeftovers(this.#place, { keepFiles: this.#store.seats.anyFiles(this.runtime) }, this.#log);
     this.#store.transaction(() => {
-      this.#records.removeWorker(LOCAL_WORKER);
-      this.#store.secrets.remove(`worker/${LOCAL_WORKER}/agent-token`);
-      this.#store.secrets.remove(`worker/${LOCAL_WORKER}/workspace-token-secret`);
+      this.#records.removeWorker(this.name);
+      this.#store.secrets.remove(`worker/${this.name}/agent-token`);
+      this.#store.secrets.remove(`worker/${this.name}/workspace-token-secret`);
     });
   }
 }
 
-/**
- * The agent's health, or why it cannot be told yet. Anybody may ask for that: the list of its seats shows that the
- * agent takes our token. @throws UnauthorizedError where it does not
- */
-async function healthOf(client: AgentClient, signal: AbortSignal): Promise<AgentHealth | string> {
-  try {
-    const health = await client.health(signal);
-    await client.listVms(undefined, signal);
-    return health;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof UnavailableError || error instanceof TimedOutError) return error.message;
-    throw error;
-  }
+/** What a worker's record takes from its agent's health. Whether machines are fast is known once one has run. */
+export function seenOf({ status, accelerated }: AgentHealth): Partial<WorkerRow> {
+  return { status: status === 'starting' ? 'booting' : status, ...(status === 'healthy' && { accelerated }) };
 }
