@@ -153,7 +153,7 @@ ensure_images() {
   images_folder=
   [ "$(id -u)" = 0 ] || return 0
   ensure_commands debootstrap=debootstrap cpio=cpio unshare=util-linux flock=util-linux mkfs.ext4=e2fsprogs busybox=busybox-static \
-    qemu-system-x86_64=qemu-system-x86 nft=nftables ip=iproute2
+    qemu-system-x86_64=qemu-system-x86 nft=nftables ip=iproute2 sysctl=procps
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || install_packages debian-archive-keyring
   key=$("$root/images/build" --key) || fail "The image for MicroVM seats cannot be built; the reason is above."
   images_folder=$cache/images-$key

@@ -20,6 +20,7 @@ const HEALTH_INTERVAL_MS = 5_000;
 const LOOK_INTERVAL_MS = 2_000;
 
 /** For the probe, and before it for finding seats again: a reset that a crash interrupted is finished then. */
+const MEND_TIMEOUT_MS = 20_000;
 const PROBE_TIMEOUT_MS = 60_000;
 
 /** Until the next try after a probe has failed: the cause may be mended meanwhile. */
@@ -135,6 +136,16 @@ export class Agent {
     for (;;) {
       await sleep(HEALTH_INTERVAL_MS, undefined, { signal });
       await this.seats.checkHealth(signal);
+      await this.#mend(signal);
+    }
+  }
+
+  async #mend(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#driver.mend?.(AbortSignal.any([signal, AbortSignal.timeout(MEND_TIMEOUT_MS)]));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.error({ err: error }, 'what all seats share is broken, and could not be mended');
     }
   }
 }

@@ -22,13 +22,13 @@ export function statePaths(folder: string): { daemonFile: string; store: string;
 /** Longest path of a Unix socket, sun_path in unix(7) without its final NUL. */
 export const MAX_SOCKET_PATH = 107;
 
-/** Room for `-firecracker/<workshop>-<seat>/terminal.sock` behind a socket folder. */
-const SOCKET_NAME_ROOM = 52;
+/** Room for `/<workshop>-<seat>/terminal.sock` behind a socket folder. */
+const SOCKET_NAME_ROOM = 40;
 
-/** A folder for Unix sockets: under the state folder where paths stay short enough, else a private one under /tmp. */
-export function socketFolder(folder: string): string {
+/** A folder for Unix sockets: under the state folder where paths stay short enough, else a private one under /tmp; its name ends with `suffix`. */
+export function socketFolder(folder: string, suffix = ''): string {
   const preferred = join(folder, 'run');
-  if (preferred.length + SOCKET_NAME_ROOM <= MAX_SOCKET_PATH) return preferred;
+  if (preferred.length + suffix.length + SOCKET_NAME_ROOM <= MAX_SOCKET_PATH) return preferred + suffix;
   const hash = createHash('sha256').update(folder).digest('hex').slice(0, 12);
-  return join(tmpdir(), `carapace-${userInfo().uid}-${hash}`);
+  return join(tmpdir(), `carapace-${userInfo().uid}-${hash}${suffix}`);
 }

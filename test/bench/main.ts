@@ -109,7 +109,8 @@ async function machines(): Promise<void> {
   const { stdout } = await execa('test/e2e/microvm/enter.sh', words, { stderr: 'ignore' });
   const figures = JSON.parse(stdout) as MachineFigures;
   row('\nmachines', '');
-  row('agent healthy (first boot), s', figures.firstMs / 1000);
+  row('from the agent to the first, s', figures.firstMs / 1000);
+  row('a seat booted cold, s', figures.coldMs / 1000);
   row('a seat restored, median, s', quantile(figures.alone, 0.5) / 1000);
   row(
     `${figures.together.length} at once: median, all, s`,

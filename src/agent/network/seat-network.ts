@@ -42,6 +42,8 @@ export interface SeatNetwork {
    * and running seats do not notice. @throws UnavailableError naming what is missing (root, nft, ip, an address in use)
    */
   open(signal: AbortSignal): Promise<void>;
+  /** Makes the firewall again where somebody else has removed it, as by `nft flush ruleset`. */
+  guard(signal: AbortSignal): Promise<void>;
   /** A free slot, the preferred one (1 to {@link MAX_SLOTS}) where it is free. @throws NoCapacityError, UnavailableError */
   take(preferred: number, signal: AbortSignal): Promise<SeatLink>;
   /** The slot that a seat of an earlier agent holds; mends what is missing around a running machine where it can. */

@@ -88,6 +88,7 @@ table inet ${TABLE} {
     ct state invalid counter drop
     ct state established,related accept
     iifname "${GUEST.tap}" oifname "${INNER_LINK}" ip saddr ${GUEST.address} ct count over ${MAX_CONNECTIONS} counter drop
+    iifname "${GUEST.tap}" ct state new limit rate over 200/second burst 1000 packets counter drop
     iifname "${GUEST.tap}" oifname "${INNER_LINK}" ip saddr ${GUEST.address} accept
     iifname "${INNER_LINK}" oifname "${GUEST.tap}" ip saddr ${BRIDGE.address} ip daddr ${GUEST.address} accept
   }

@@ -7,7 +7,7 @@ import { BRIDGE_MAC, SUBNET } from './names.ts';
 import { batch, run } from './programs.ts';
 import { BRIDGE } from './seat-network.ts';
 import { disableIpv6 } from './slot.ts';
-import { NO_WORKER_RULES, WORKER_RULES } from './worker-rules.ts';
+import { NO_WORKER_RULES, WORKER_RULES, WORKER_TABLES } from './worker-rules.ts';
 
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
@@ -55,6 +55,12 @@ async function ensureForwarding(): Promise<void> {
       { cause: error },
     );
   }
+}
+
+/** Whether both of our tables are there. */
+export async function hasRules(signal: AbortSignal): Promise<boolean> {
+  const tables = (await run(['nft', 'list', 'tables'], { signal })).split('\n');
+  return WORKER_TABLES.every((table) => tables.includes(`table ${table}`));
 }
 
 /** Removes all of it where no slot of any agent is left. */

@@ -7,7 +7,7 @@ import { existingSlots, linkedSlots, listNamespaces } from './kernel-state.ts';
 import { isOwner, linkOf, type Owner } from './names.ts';
 import { requirePrograms } from './programs.ts';
 import { BRIDGE, MAX_SLOTS, type SeatLink, type SeatNetwork } from './seat-network.ts';
-import { ensureShared, hasBridge, removeShared } from './shared-links.ts';
+import { ensureShared, hasRules, hasBridge, removeShared } from './shared-links.ts';
 import { SlotTable } from './slot-table.ts';
 import { Slot } from './slot.ts';
 
@@ -47,7 +47,18 @@ export class WorkerNetwork implements SeatNetwork {
     if (this.#closed.signal.aborted) this.#closed = new AbortController();
     await ensureShared(signal);
     await this.#dns.start();
-    for (const warning of await this.diagnose(signal)) this.#log.warn(warning);
+    try {
+      for (const warning of await this.diagnose(signal)) this.#log.warn(warning);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.warn({ err: error }, 'whether other rules of this worker stop the seats could not be found out');
+    }
+  }
+
+  async guard(signal: AbortSignal): Promise<void> {
+    if (await hasRules(signal)) return;
+    this.#log.warn('the firewall of the seats was gone, removed by another program; it is made again');
+    await ensureShared(signal);
   }
 
   diagnose(signal: AbortSignal): Promise<readonly string[]> {

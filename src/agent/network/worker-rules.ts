@@ -7,6 +7,8 @@ import { addressOf, BRIDGE } from './seat-network.ts';
 
 /** The name of our tables, on the worker and in each seat's namespace. */
 export const TABLE = 'clarateach';
+/** As `nft list tables` names them. */
+export const WORKER_TABLES = [`inet ${TABLE}`, `bridge ${TABLE}`] as const;
 
 /** Addresses that are not the internet (RFC 6890 and successors), and a host of Azure's that only looks like it. */
 export const BLOCKED = [
@@ -57,7 +59,7 @@ table inet ${TABLE} {
   chain input {
     type filter hook input priority filter; policy accept;
     iifname "${BRIDGE.name}" jump seat_to_worker
-    iifname != "lo" ip daddr ${SUBNET} counter drop
+    iifname != "lo" ip daddr ${BRIDGE.address} counter drop
   }
   chain seat_to_worker {
     ip saddr != ${SUBNET} counter drop

@@ -67,6 +67,8 @@ export interface VmDriver {
   isRunning(key: SeatKey): boolean;
   /** How long a seat's servers may take to answer once they run, in milliseconds; default 3 s. */
   readonly answerMs?: number;
+  /** Looks after what all seats share, every few seconds. @throws UnavailableError where it cannot be mended */
+  mend?(signal: AbortSignal): Promise<void>;
   /** The end of what a seat's machine wrote to its console, for the log. */
   lastWords?(key: SeatKey): Promise<string>;
   /** More for `/info`. */

@@ -86,6 +86,15 @@ describe('a learner with root in a machine', function () {
     await until('the rules are back', async () => (await one.run(ATTACKS['the metadata server']!)).exit_code !== 0);
   });
 
+  it('is behind its firewall again soon after another program removed that', async () => {
+    execFileSync('nft', ['flush', 'ruleset']);
+    await until(
+      'the internet is there again',
+      async () => (await one.run('curl -s -m 4 http://1.2.3.4/')).exit_code === 0,
+    );
+    assert.notEqual((await one.run(ATTACKS['the metadata server']!)).exit_code, 0);
+  });
+
   it('starves nobody else with a fork bomb, and its seat goes on', async () => {
     const before = await speedOf(two);
     const terminal = one.openTerminal();
@@ -112,6 +121,14 @@ describe('a learner with root in a machine', function () {
     assert.match(fill.stdout, /100%/);
     await two.output('echo fine > here && cat here');
     assert.equal(await one.output('rm big && echo again > small && cat small'), 'again');
+  });
+
+  it('can come back with a disk that is full', async () => {
+    await one.run('dd if=/dev/zero of=big bs=1M', 200_000);
+    await succeeded(client, await client.stopWorkshop(workshopId));
+    await succeeded(client, await client.startWorkshop(workshopId));
+    assert.equal(await one.output('cat small'), 'again');
+    assert.equal(await two.output('cat here'), 'fine');
   });
 
   it('leaves nothing behind', async () => {

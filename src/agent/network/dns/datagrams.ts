@@ -29,7 +29,9 @@ async function ask(upstream: string, port: number, question: Buffer): Promise<Bu
       socket.on('message', (answer) => {
         if (isAnswerTo(question, answer)) resolve(answer);
       });
-      socket.connect(port, upstream, () => socket.send(question));
+      // Not as the callback of connect(), which is called with the error, too, and sending would throw there.
+      socket.once('connect', () => socket.send(question));
+      socket.connect(port, upstream);
     });
   } finally {
     socket.close();

@@ -2,6 +2,7 @@
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { execa, ExecaError } from 'execa';
 import { CarapaceError, DiskFullError, UnavailableError } from '../../../protocol/errors.ts';
+import { SeatRefusal } from './seat-refusal.ts';
 
 const MIB = 1024 ** 2;
 
@@ -9,10 +10,10 @@ const MIB = 1024 ** 2;
 const DEADLINE_MS = 60_000;
 
 /**
- * No blocks for root alone; a small journal, since the host's disk holds what is written to it; and nothing zeroed, now
+ * A few blocks for root alone, so that a learner's full disk still starts; a small journal, since the host's disk holds what is written to it; and nothing zeroed, now
  * or later by the machine: the file has only zeros.
  */
-const FILE_SYSTEM = ['-t', 'ext4', '-m', '0', '-J', 'size=8', '-E', 'assume_storage_prezeroed=1'];
+const FILE_SYSTEM = ['-t', 'ext4', '-m', '1', '-J', 'size=8', '-E', 'assume_storage_prezeroed=1'];
 
 async function run(program: string, args: readonly string[], signal: AbortSignal): Promise<void> {
   try {
@@ -45,7 +46,8 @@ export async function copyDisk(from: string, to: string, signal: AbortSignal): P
 }
 
 function texts(error: unknown): string {
-  if (!(error instanceof Error)) return '';
+  // What a machine says of itself is about its own disk.
+  if (!(error instanceof Error) || error instanceof SeatRefusal) return '';
   const code = 'code' in error ? String(error.code) : '';
   const details = error instanceof CarapaceError ? JSON.stringify(error.details ?? {}) : '';
   return `${code} ${error.message} ${details} ${texts(error.cause)}`;

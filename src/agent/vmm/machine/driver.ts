@@ -1,8 +1,9 @@
 /** Seats that are machines of their own: the driver behind `qemu` and `firecracker`. */
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { isAlive } from '../../../lib/process-identity.ts';
-import { ConflictError, NoCapacityError } from '../../../protocol/errors.ts';
+import { ConflictError, DiskFullError, NoCapacityError } from '../../../protocol/errors.ts';
 import type { Limiter } from '../../limits/limiter.ts';
 import { addressOf, MAX_SLOTS, type SeatNetwork } from '../../network/seat-network.ts';
 import type { SeatServers } from '../../seat-health.ts';
@@ -15,10 +16,10 @@ import { asDiskFull } from './disk.ts';
 import { factsOf, versionsOf } from './facts.ts';
 import { hostFacts, type HostFacts } from './host-facts.ts';
 import type { Hypervisor, MachineSize } from './hypervisor.ts';
-import { readImage, verifyImage, type MachineImage } from './image.ts';
+import { ImageReplacedError, readImage, verifyImage, type MachineImage } from './image.ts';
 import { MachineMaker } from './machine-maker.ts';
 import { probePaths, seatMachinePaths, seatsFolder, type MachinePaths, type Roots } from './machine-paths.ts';
-import { diskSizeMb, noteState, readState, sizeIn, type MachineState } from './machine-state.ts';
+import { diskSizeMb, readState, sizeIn, type MachineState } from './machine-state.ts';
 import { SeatLife, type KnownParts, type LiveSeat, type SeatPlace } from './seat.ts';
 import { SharedTask } from './shared-task.ts';
 import { defaultSize, expectedMb, machineCapacity, sizeOf } from './sizes.ts';
@@ -114,7 +115,8 @@ export class MachineDriver implements VmDriver {
     try {
       await this.#make(place, image, defaultSize(this.accelerated), undefined, signal);
     } catch (error) {
-      const isFull = error instanceof NoCapacityError && [...this.#known.values()].some(runs);
+      const isRefused = error instanceof NoCapacityError || error instanceof DiskFullError;
+      const isFull = isRefused && [...this.#known.values()].some(runs);
       if (!isFull) throw error;
       this.#options.log.warn({ err: error }, 'no room for a probe seat; the seats that run are proof enough');
     } finally {
@@ -166,6 +168,8 @@ export class MachineDriver implements VmDriver {
       return this.#running(place, await this.#life.renew(place, image, before, known, signal));
     } catch (error) {
       await this.#life.end(place.paths, await readState(place.paths), undefined);
+      // What was on it is to be gone; half a copy must not be taken for a learner's disk.
+      await rm(place.paths.disk, { force: true });
       throw asDiskFull(error);
     }
   }
@@ -176,8 +180,10 @@ export class MachineDriver implements VmDriver {
     const state = await readState(paths);
     const machine = this.#known.get(paths.name)?.machine ?? this.#maker.attach(paths, state?.process);
     if (state !== undefined) {
-      await noteState(paths, { ...state, phase: 'removing', keep_files: options.keepFiles });
-      if (options.keepFiles && machine !== undefined) await this.#life.sync(paths, machine, signal);
+      // A disk that was being made new has nothing to keep.
+      const keepFiles = options.keepFiles && state.keep_files;
+      await this.#life.noteEnding(paths, { ...state, phase: 'removing', keep_files: keepFiles }, machine);
+      if (keepFiles && machine !== undefined) await this.#life.sync(paths, machine, signal);
     }
     await this.#forget(paths, machine);
   }
@@ -193,6 +199,10 @@ export class MachineDriver implements VmDriver {
     return (await machine?.consoleTail().catch(() => '')) ?? '';
   }
 
+  async mend(signal: AbortSignal): Promise<void> {
+    if (this.#image !== undefined) await this.#options.network.guard(signal);
+  }
+
   async close(): Promise<void> {
     await this.#options.network.close();
   }
@@ -204,8 +214,15 @@ export class MachineDriver implements VmDriver {
   /** Finds out, once, what machines are made from and by, and opens the network; that the image is whole, each time. */
   async #prepare(signal: AbortSignal): Promise<MachineImage> {
     const image = this.#image ?? (await this.#preparing.run('prepare', (limited) => this.#findImage(limited), signal));
-    await verifyImage(image, signal);
-    return image;
+    try {
+      await verifyImage(image, signal);
+      return image;
+    } catch (error) {
+      if (!(error instanceof ImageReplacedError)) throw error;
+    }
+    // Built anew meanwhile: seats that run keep what they have, the next ones are of the new one.
+    this.#image = undefined;
+    return this.#preparing.run('prepare', (limited) => this.#findImage(limited), signal);
   }
 
   async #findImage(signal: AbortSignal): Promise<MachineImage> {

@@ -52,6 +52,9 @@ async function stateOf(image: MachineImage): Promise<string> {
   return [...expected, ...found].join('\n');
 }
 
+/** There is another image now than the one that was read. */
+export class ImageReplacedError extends UnavailableError {}
+
 /**
  * Compares the image's files with the checksums of its manifest, unless they are as they were the last time.
  * @throws UnavailableError naming the file that is missing or another one, the signal's reason where it aborts
@@ -61,10 +64,7 @@ export async function verifyImage(image: MachineImage, signal: AbortSignal): Pro
   if (verified.get(image.folder) === state) return;
   const manifest = await look(image.folder, true, signal);
   if (manifest.id !== image.manifest.id) {
-    throw new UnavailableError(
-      `The image in ${image.folder} was replaced meanwhile. Start the agent again to use it.`,
-      { image: 'corrupt', folder: image.folder },
-    );
+    throw new ImageReplacedError(`The image in ${image.folder} was replaced meanwhile. Try again.`);
   }
   verified.set(image.folder, state);
 }

@@ -11,6 +11,7 @@ import type { MachineImage } from './image.ts';
 import type { MachinePaths } from './machine-paths.ts';
 import { endMachineProcesses } from './remnants.ts';
 import type { AskOptions } from './seat-channel.ts';
+import { SeatRefusal } from './seat-refusal.ts';
 import { overheadMb } from './sizes.ts';
 
 /** Threads and helpers of a hypervisor's process; what runs inside the machine does not count. */
@@ -62,7 +63,8 @@ async function failWhenEnded(machine: Machine, signal: AbortSignal): Promise<voi
 async function withConsole(error: unknown, machine: Machine): Promise<unknown> {
   const console = await machine.consoleTail().catch(() => '');
   if (!(error instanceof UnavailableError) || console === '') return error;
-  return new UnavailableError(error.message, { ...error.details, console }, { cause: error });
+  const Told = error instanceof SeatRefusal ? SeatRefusal : UnavailableError;
+  return new Told(error.message, { ...error.details, console }, { cause: error });
 }
 
 export class MachineMaker {
@@ -124,7 +126,7 @@ export class MachineMaker {
 
   #boundsOf(size: MachineSize): { memoryMb: number; cpus: number; processes: number } {
     const memoryMb = size.memoryMb + 2 * overheadMb(this.#hypervisor.accelerated);
-    return { memoryMb, cpus: size.vcpus, processes: MAX_PROCESSES };
+    return { memoryMb, cpus: size.vcpus, processes: MAX_PROCESSES + size.vcpus };
   }
 
   async #waitUntilReady(machine: Machine, plan: MachinePlan, signal: AbortSignal): Promise<void> {

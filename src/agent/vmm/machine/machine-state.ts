@@ -60,12 +60,14 @@ export async function writeState(paths: MachinePaths, state: MachineState): Prom
   await writeFileAtomic(paths.stateFile, `${JSON.stringify(state, undefined, 2)}\n`);
 }
 
-/** Writes down that a machine is being ended. On a full disk that is done without: nothing else would make room there. */
-export async function noteState(paths: MachinePaths, state: MachineState): Promise<void> {
+/** Writes down that a machine is being ended. On a full disk that is done without; answers whether it was written. */
+export async function noteState(paths: MachinePaths, state: MachineState): Promise<boolean> {
   try {
     await writeState(paths, state);
+    return true;
   } catch (error) {
     if (!(asDiskFull(error) instanceof DiskFullError)) throw error;
+    return false;
   }
 }
 

@@ -5,6 +5,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CarapaceError, TimedOutError, UnavailableError } from '../../../protocol/errors.ts';
+import { SeatRefusal } from './seat-refusal.ts';
 import { seatAnswerSchema, type SeatAnswer, type SeatRequest } from '../../../protocol/seat-init.ts';
 import type { SeatChannelAddress } from './hypervisor.ts';
 import { LineReader } from './line-reader.ts';
@@ -132,5 +133,5 @@ export async function askSeat(
   );
   if (answer.ok) return answer;
   const { op } = makeQuestion();
-  throw new UnavailableError(`The machine could not ${op} itself: ${answer.error ?? 'it gave no reason'}`);
+  throw new SeatRefusal(`The machine could not ${op} itself: ${answer.error ?? 'it gave no reason'}`);
 }

@@ -123,10 +123,22 @@ export class SeatLife {
     await maker.end(paths, machine ?? maker.attach(paths, state?.process), state?.link?.namespace);
   }
 
+  /**
+   * Writes down that a seat is being ended and what becomes of its disk. Where the worker's disk is too full for that, a
+   * disk that is not kept goes first, and makes the room: else it would count as kept.
+   */
+  async noteEnding(paths: MachinePaths, state: MachineState, machine: Machine | undefined): Promise<void> {
+    if ((await noteState(paths, state)) || state.keep_files) return;
+    await this.end(paths, state, machine);
+    await rm(paths.disk, { force: true });
+    await noteState(paths, state);
+  }
+
   /** Ends a seat and removes all of it, whatever its state says. */
   async discard(paths: MachinePaths): Promise<void> {
     const state = await readState(paths);
-    if (state !== undefined) await noteState(paths, { ...state, phase: 'removing', keep_files: false });
+    if (state !== undefined)
+      await this.noteEnding(paths, { ...state, phase: 'removing', keep_files: false }, undefined);
     await this.reap(paths, undefined);
   }
 

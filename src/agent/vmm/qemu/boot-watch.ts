@@ -68,6 +68,6 @@ export class BootWatch {
   async #close(task: () => Promise<void>): Promise<void> {
     clearTimeout(this.#timer);
     await task().catch(() => undefined);
-    await this.#monitor[Symbol.asyncDispose]();
+    await this.#monitor.close();
   }
 }

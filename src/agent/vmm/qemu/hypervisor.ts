@@ -73,7 +73,7 @@ export class QemuHypervisor implements Hypervisor {
     requireMemory(spec);
     return this.#start(spec, { kind: 'own' }, 'ignore', signal, async (started, files) => {
       const monitor = await connectToStarted(files.monitor, started, signal);
-      await monitor[Symbol.asyncDispose]();
+      await monitor.close();
       return new QemuMachine(started.process, files, await BootWatch.begin(files.monitor));
     });
   }
@@ -82,12 +82,20 @@ export class QemuHypervisor implements Hypervisor {
     await requireSpec(spec);
     const { memory, state } = snapshotFiles(template);
     await requireMemoryFile(memory, spec.size.memoryMb);
-    await using stateFile = await openState(state);
-    return await this.#start(spec, { kind: 'copy', file: memory }, stateFile.fd, signal, async (started, files) => {
-      await using monitor = await connectToStarted(files.monitor, started, signal);
-      await readSnapshot(monitor, signal);
-      return new QemuMachine(started.process, files);
-    });
+    const stateFile = await openState(state);
+    try {
+      return await this.#start(spec, { kind: 'copy', file: memory }, stateFile.fd, signal, async (started, files) => {
+        const monitor = await connectToStarted(files.monitor, started, signal);
+        try {
+          await readSnapshot(monitor, signal);
+        } finally {
+          await monitor.close();
+        }
+        return new QemuMachine(started.process, files);
+      });
+    } finally {
+      await stateFile.close();
+    }
   }
 
   attach(_name: string, folder: string, process: ProcessIdentity): Machine | undefined {

@@ -16,7 +16,8 @@ const PROBE_MS = 10_000;
 const OUTPUT_TAIL = 2_000;
 
 /** `reason` says why it does not work, as the end of a sentence. */
-export type ProbeResult = { readonly works: true } | { readonly works: false; readonly reason: string };
+export type ProbeResult =
+  { readonly works: true } | { readonly works: false; readonly reason: string; readonly hung: boolean };
 
 function collect(stream: Readable): () => string {
   let text = '';
@@ -59,10 +60,11 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   signal.throwIfAborted();
   if (said().includes(PROBE_ANSWER)) return { works: true };
   if (late.aborted)
-    return { works: false, reason: `a machine that was started with it hung for ${deadlineMs / 1000} s` };
+    return { works: false, reason: `a machine that was started with it hung for ${deadlineMs / 1000} s`, hung: true };
   const words = plainText(complained() || said()).trim();
   return {
     works: false,
+    hung: false,
     reason: `a machine that was started with it ended at once${words === '' ? '' : `: ${words}`}`,
   };
 }
@@ -72,7 +74,7 @@ export async function probeKvm(options: Omit<ProbeOptions, 'acceleration'>): Pro
   try {
     await access('/dev/kvm', constants.R_OK | constants.W_OK);
   } catch {
-    return { works: false, reason: 'there is no /dev/kvm that can be opened' };
+    return { works: false, reason: 'there is no /dev/kvm that can be opened', hung: false };
   }
   return probe({ ...options, acceleration: { kind: 'kvm' } });
 }

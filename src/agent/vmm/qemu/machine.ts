@@ -32,8 +32,7 @@ export class QemuMachine implements Machine {
     const lastWords = this.#watch?.lastWords;
     if (lastWords !== undefined) return lastWords;
     try {
-      await using monitor = await this.#connect(AbortSignal.timeout(CONSOLE_MS));
-      return await readConsole(monitor);
+      return await this.#withMonitor(AbortSignal.timeout(CONSOLE_MS), readConsole);
     } catch {
       return '';
     }
@@ -56,16 +55,20 @@ export class QemuMachine implements Machine {
     await this.#watch?.end();
   }
 
-  async #connect(signal: AbortSignal): Promise<QmpClient> {
+  async #withMonitor<T>(signal: AbortSignal, task: (monitor: QmpClient) => Promise<T>): Promise<T> {
     await this.#watch?.end();
-    return QmpClient.connect(this.#files.monitor, { signal });
+    const monitor = await QmpClient.connect(this.#files.monitor, { signal });
+    try {
+      return await task(monitor);
+    } finally {
+      await monitor.close();
+    }
   }
 
   /** Every failure but the signal's becomes one that says what was tried. */
   async #attempt(failed: string, signal: AbortSignal, task: (monitor: QmpClient) => Promise<void>): Promise<void> {
     try {
-      await using monitor = await this.#connect(signal);
-      await task(monitor);
+      await this.#withMonitor(signal, task);
     } catch (cause) {
       signal.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);

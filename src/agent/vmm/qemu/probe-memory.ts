@@ -12,7 +12,7 @@ const memorySchema = z.strictObject({
   subject: subjectSchema,
   result: z.union([
     z.strictObject({ works: z.literal(true) }),
-    z.strictObject({ works: z.literal(false), reason: z.string() }),
+    z.strictObject({ works: z.literal(false), reason: z.string(), hung: z.literal(true) }),
   ]),
 });
 
@@ -41,6 +41,8 @@ export async function remembered(
   const known = await recall(file, subject);
   if (known !== undefined) return known;
   const result = await probe();
-  await writeFileAtomic(file, `${JSON.stringify({ subject, result })}\n`).catch(() => undefined);
+  // What failed at once is found out at once, too, and may have been mended.
+  if (result.works || result.hung)
+    await writeFileAtomic(file, `${JSON.stringify({ subject, result })}\n`).catch(() => undefined);
   return result;
 }

@@ -24,7 +24,7 @@ export interface QmpOptions {
   readonly deadlineMs?: number;
 }
 
-export class QmpClient implements AsyncDisposable {
+export class QmpClient {
   /** Called with what QEMU tells by itself. */
   onEvent: (event: QmpEvent) => void = () => undefined;
   readonly #socket: Socket;
@@ -62,7 +62,7 @@ export class QmpClient implements AsyncDisposable {
       await client.execute('qmp_capabilities', nothingSchema);
       return client;
     } catch (error) {
-      await client[Symbol.asyncDispose]();
+      await client.close();
       throw error;
     }
   }
@@ -93,7 +93,7 @@ export class QmpClient implements AsyncDisposable {
   }
 
   /** Closes the connection, so that the next one is let in. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     this.#socket.destroy();
     await this.#closed.promise;
   }

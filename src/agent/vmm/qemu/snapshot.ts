@@ -95,17 +95,21 @@ export async function writeSnapshot(
   signal: AbortSignal,
 ): Promise<void> {
   const { memory, state } = snapshotFiles(template);
-  await using source = await openMemory(pid);
-  await rm(state, { force: true });
-  await rm(memory, { force: true });
-  await monitor.execute('stop', nothingSchema);
-  await leaveMemoryOut(monitor);
-  const unfinished = `${state}.part`;
-  await rm(unfinished, { force: true });
-  await writeState(monitor, files, unfinished, signal);
-  // Only now: QEMU ends what its devices still do to the memory before it writes their state.
-  await copyMemory(source, memory, signal);
-  await rename(unfinished, state);
+  const source = await openMemory(pid);
+  try {
+    await rm(state, { force: true });
+    await rm(memory, { force: true });
+    await monitor.execute('stop', nothingSchema);
+    await leaveMemoryOut(monitor);
+    const unfinished = `${state}.part`;
+    await rm(unfinished, { force: true });
+    await writeState(monitor, files, unfinished, signal);
+    // Only now: QEMU ends what its devices still do to the memory before it writes their state.
+    await copyMemory(source, memory, signal);
+    await rename(unfinished, state);
+  } finally {
+    await source.close();
+  }
 }
 
 /** Lets a machine that waits for a snapshot's state read it from {@link STATE_DESCRIPTOR}, and go on. */

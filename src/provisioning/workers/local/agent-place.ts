@@ -14,7 +14,7 @@ export function agentPlace(stateFolder: string, programFolder: string, runtime: 
     runtime,
     program: join(programFolder, 'agent.cjs'),
     stateFolder: worker + kind,
-    socketFolder: socketFolder(stateFolder) + kind,
+    socketFolder: socketFolder(stateFolder, kind),
     imagesFolder: imagesFolder(),
     logFile,
     logFolder: dirname(logFile),

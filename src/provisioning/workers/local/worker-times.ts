@@ -19,6 +19,8 @@ export interface WorkerTimes {
 }
 
 const ADOPT_MS = 10_000;
+/** It listens before it looks for its seats, so that is enough on a slow machine, too. */
+const MACHINE_ADOPT_MS = 60_000;
 /** The agent's own limit for a process seat is 30 s; a reset or a removal may have to end processes first. */
 const CALL_MS = 60_000;
 /** What an agent adds to its own limit when it tells of it. */
@@ -31,7 +33,7 @@ export function workerTimes(runtime: SeatRuntime, timing: Timing): WorkerTimes {
   if (!areMachines(runtime)) return { agentHealthMs, adoptMs: ADOPT_MS, seatMs, resetMs, callMs: CALL_MS, agentEndMs };
   return {
     agentHealthMs: machineAgentMs,
-    adoptMs: machineAgentMs,
+    adoptMs: MACHINE_ADOPT_MS,
     seatMs: machineSeatMs,
     resetMs: machineSeatMs,
     callMs: machineSeatMs + CALL_MARGIN_MS,

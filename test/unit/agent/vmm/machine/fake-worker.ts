@@ -263,6 +263,7 @@ export class FakeWorker {
     return {
       open: () => this.#step('open', () => undefined),
       diagnose: () => Promise.resolve([]),
+      guard: () => Promise.resolve(),
       take: (preferred) =>
         this.#step('take', () => {
           const free = [preferred, ...Array.from({ length: 240 }, (_none, index) => index + 1)];

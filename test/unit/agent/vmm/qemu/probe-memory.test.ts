@@ -6,7 +6,7 @@ import type { ProbeResult } from '../../../../../src/agent/vmm/qemu/kvm-probe.ts
 import { remembered } from '../../../../../src/agent/vmm/qemu/probe-memory.ts';
 
 const SUBJECT = { boot_id: 'b', qemu: '7.2', image: 'i' };
-const HANGS: ProbeResult = { works: false, reason: 'it hung' };
+const HANGS: ProbeResult = { works: false, reason: 'it hung', hung: true };
 
 describe('what is remembered of a probe', () => {
   let folder: string;
@@ -33,6 +33,13 @@ describe('what is remembered of a probe', () => {
     assert.deepEqual(await ask(SUBJECT, { works: true }), HANGS);
     assert.equal(probes, 1);
     assert.deepEqual(readdirSync(folder), ['probe.json']);
+  });
+
+  it('is asked again after what failed at once, which may have been mended', async () => {
+    const failed: ProbeResult = { works: false, reason: 'there was none', hung: false };
+    assert.deepEqual(await ask(SUBJECT, failed), failed);
+    assert.deepEqual(await ask(SUBJECT, { works: true }), { works: true });
+    assert.equal(probes, 2);
   });
 
   for (const [what, changed] of Object.entries({

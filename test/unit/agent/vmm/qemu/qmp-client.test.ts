@@ -11,11 +11,17 @@ const forever = new AbortController().signal;
 describe('the client of QEMU’s monitor', () => {
   let server: MonitorServer;
 
-  afterEach(() => server[Symbol.asyncDispose]());
+  const clients: QmpClient[] = [];
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.close();
+    await server[Symbol.asyncDispose]();
+  });
 
   async function connect(reply: Reply, deadlineMs = 5_000, signal = forever): Promise<QmpClient> {
     server = await MonitorServer.start(reply);
-    return QmpClient.connect(server.path, { signal, deadlineMs });
+    const client = await QmpClient.connect(server.path, { signal, deadlineMs });
+    clients.push(client);
+    return client;
   }
 
   async function refusesGreeting(greeting: string, expected: RegExp | typeof TimedOutError): Promise<void> {
@@ -26,7 +32,7 @@ describe('the client of QEMU’s monitor', () => {
 
   /** Asks for the status of a monitor that answers it so. */
   async function statusFrom(reply: Reply, deadlineMs = 5_000): Promise<unknown> {
-    await using client = await connect(reply, deadlineMs);
+    const client = await connect(reply, deadlineMs);
     return await client.execute('query-status', statusSchema);
   }
 
@@ -35,7 +41,7 @@ describe('the client of QEMU’s monitor', () => {
   }
 
   it('greets, then sends commands with their arguments and gives what they return', async () => {
-    await using client = await connect((command, socket) => socket.write(answer(command, STATUS)));
+    const client = await connect((command, socket) => socket.write(answer(command, STATUS)));
     assert.deepEqual(await client.execute('query-status', statusSchema, { a: 1 }), {
       status: 'running',
       running: true,
@@ -51,7 +57,7 @@ describe('the client of QEMU’s monitor', () => {
 
   it('reads answers in pieces, and several in one piece with events between them', async () => {
     const events: string[] = [];
-    await using client = await connect((command, socket) => {
+    const client = await connect((command, socket) => {
       const text = `{"event":"STOP","timestamp":{"seconds":1}}\r\n${answer(command, STATUS)}{"event":"RESUME"}\r\n`;
       for (let at = 0; at < text.length; at += 7) setTimeout(() => socket.write(text.slice(at, at + 7)), at);
     });
@@ -63,7 +69,7 @@ describe('the client of QEMU’s monitor', () => {
 
   it('gives each command its own answer, in whatever order they come', async () => {
     const waiting: (() => void)[] = [];
-    await using client = await connect((command, socket) => {
+    const client = await connect((command, socket) => {
       waiting.unshift(() => socket.write(answer(command, { status: command.execute, running: true })));
       if (waiting.length === 2) waiting.forEach((send) => send());
     });
@@ -75,7 +81,7 @@ describe('the client of QEMU’s monitor', () => {
   });
 
   it('tells QEMU’s reason when it refuses, and goes on', async () => {
-    await using client = await connect((command, socket) => {
+    const client = await connect((command, socket) => {
       const error = { class: 'GenericError', desc: 'no such thing' };
       socket.write(
         command.execute === 'cont' ? `${JSON.stringify({ error, id: command.id })}\n` : answer(command, STATUS),
@@ -99,7 +105,7 @@ describe('the client of QEMU’s monitor', () => {
 
   it('drops the late answer of a command that was given up', async () => {
     let late = (): void => undefined;
-    await using client = await connect((command, socket) => {
+    const client = await connect((command, socket) => {
       if (command.execute === 'slow') late = () => socket.write(answer(command, { status: 'slow', running: false }));
       else socket.write(answer(command, STATUS));
     }, 100);
@@ -120,7 +126,7 @@ describe('the client of QEMU’s monitor', () => {
     ));
 
   it('fails every command after the connection has closed', async () => {
-    await using client = await connect((_command, socket) => socket.end());
+    const client = await connect((_command, socket) => socket.end());
     await assert.rejects(client.execute('one', nothingSchema), UnavailableError);
     await assert.rejects(client.execute('two', nothingSchema), UnavailableError);
     assert.equal(server.commands.length, 2);
@@ -128,7 +134,7 @@ describe('the client of QEMU’s monitor', () => {
 
   it('ends with the signal’s reason, before and during a command', async () => {
     const controller = new AbortController();
-    await using client = await connect(() => controller.abort(new Error('enough')), 5_000, controller.signal);
+    const client = await connect(() => controller.abort(new Error('enough')), 5_000, controller.signal);
     await assert.rejects(client.execute('one', nothingSchema), /enough/);
     await assert.rejects(client.execute('two', nothingSchema), /enough/);
     assert.equal(server.commands.length, 2);
@@ -150,7 +156,7 @@ describe('the client of QEMU’s monitor', () => {
   it('has closed the connection once it says so', async () => {
     const client = await connect(() => undefined);
     const given = assert.rejects(client.execute('never', nothingSchema), UnavailableError);
-    await client[Symbol.asyncDispose]();
+    await client.close();
     await given;
     while (server.open > 0) await sleep(1);
   });

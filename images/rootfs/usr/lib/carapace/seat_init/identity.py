@@ -24,7 +24,13 @@ def read_text(path):
 
 
 def write_text(path, text, mode=0o644):
-    """Whole or not at all, also when the machine ends meanwhile."""
+    """Whole or not at all, also when the machine ends meanwhile. What is there already needs no room on a full disk."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            if file.read() == text:
+                return
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
     temporary = f'{path}.new'
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), 'w', encoding='utf-8') as file:
         file.write(text)
