@@ -106,7 +106,7 @@ export class PlayedGuest {
 
   /** What the command prints; rejects where it fails. */
   async run(...command: string[]): Promise<string> {
-    const { stdout } = await execute(...within(this.namespace, command), { timeout: 20_000 });
+    const { stdout } = await execute(...within(this.namespace, command), { timeout: 40_000 });
     return stdout;
   }
 
