@@ -377,7 +377,11 @@ describe('machines in QEMU', function () {
 
     it('gives up a machine that hangs', async () => {
       const result = await probe({ program, image, acceleration: software, signal: forever, deadlineMs: 300 });
-      assert.deepEqual(result, { works: false, reason: 'a machine that was started with it hung for 0.3 s', hung: true });
+      assert.deepEqual(result, {
+        works: false,
+        reason: 'a machine that was started with it hung for 0.3 s',
+        hung: true,
+      });
     });
 
     it('tells why a machine ends at once', async () => {
