@@ -133,7 +133,14 @@ describe('a cloud server in VS Code', () => {
     await bench.dialog.getByText('public/slides.md').waitFor();
     await bench.picture('conflict');
     await bench.dialog.getByRole('button', { name: 'Keep Them (copy here first)' }).click();
-    await bench.row('Sync').first().waitFor();
+    await bench.until(
+      () => readFileSync(join(window.folder, 'data/public/slides.md'), 'utf8'),
+      (text) => text.includes('changed on the server'),
+      'the copy here',
+    );
+    // VS Code does not always notice by itself that a file was replaced.
+    await bench.tab('slides.md').click();
+    await bench.command('File: Revert File');
     await bench.editorShows('slides.md', 'changed on the server');
     await bench.closeNotifications();
   });
