@@ -32,7 +32,7 @@ export const BLOCKED = [
 export const MAIL_PORTS = [25, 465, 587] as const;
 
 /** Names that one seat may ask for, each second. */
-const DNS_RATE = 'limit rate over 100/second burst 300 packets';
+const DNS_RATE = 'limit rate over 100/second burst 100 packets';
 
 /** What a slot's frames look like, on the bridge. */
 function seatElement(slot: number): string {

@@ -19,7 +19,7 @@ describe('The bounds of the network of seats', () => {
 
   it('lets a seat that opens connections without end hurt only itself', async () => {
     const flood = `import socket, time
-for number in range(5800):
+for number in range(7500):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.sendto(b"x", ("1.2.3.4", 9))
     if number % 100 == 0:
@@ -28,8 +28,8 @@ for number in range(5800):
     await fixture.guest.run('python3', '-c', flood);
     const counting = `nsenter --net=${fixture.link.namespace} cat /proc/sys/net/netfilter/nf_conntrack_count`;
     const count = Number(execSync(counting, { encoding: 'utf8' }));
-    // The oldest end meanwhile.
-    ok(count > 3_000 && count < 4_200, `${count} connections`);
+    ok(count > 4_000 && count < 4_200, `${count} connections`);
+    equal(await fixture.guest.reaches(INTERNET), false);
     equal(await (await fetch(`http://${fixture.link.ip}:3001/`)).text(), 'This is guest1.\n');
     const other = await PlayedGuest.start('guest2', seatConnection(await fixture.network.take(2, fixture.signal)));
     try {

@@ -15,6 +15,12 @@ const SERVER_FAILURE = 2;
 const MAX_QUESTIONS = 512;
 const MAX_QUESTIONS_EACH = 64;
 
+/**
+ * Room for what several seats ask at the same moment, so that one of them does not push out another's question. The kernel
+ * gives at most twice net.core.rmem_max.
+ */
+const RECEIVE_BYTES = 1_048_576;
+
 /** Until the next upstream is asked; those who ask give up after 5 s. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
@@ -67,7 +73,7 @@ export class DatagramRelay {
   /** @throws the system's error where the address cannot be had */
   async start(): Promise<void> {
     // Other agents of this machine serve the same address.
-    const socket = createSocket({ type: 'udp4', reusePort: true });
+    const socket = createSocket({ type: 'udp4', reusePort: true, recvBufferSize: RECEIVE_BYTES });
     socket.on('message', (question, from) => {
       if (isQuestion(question)) void this.#answer(question, from);
     });
