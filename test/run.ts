@@ -69,7 +69,7 @@ async function runStep(step: Step, stage: Stage, run: Run): Promise<Counts> {
   const result = step.mocha ? readResult(file) : { passed: ending.code === 0 ? 1 : 0 };
   const counts = { ...NONE, ...result };
   const ran = counts.passed + counts.failed + counts.skipped > 0;
-  if (ran && (ending.code === 0 || counts.failed > 0)) return counts;
+  if (ran && ending.reason === undefined && (ending.code === 0 || counts.failed > 0)) return counts;
   const reason = ending.reason ?? (ending.code === 0 ? 'it tested nothing' : `exit code ${ending.code}`);
   return add(counts, failure(`${step.command.join(' ')}: ${reason}`));
 }

@@ -9,6 +9,7 @@ export interface Step {
 export interface Stage {
   readonly name: string;
   readonly about: string;
+  /** For each of its steps. */
   readonly deadlineMs: number;
   readonly steps: readonly Step[];
   /** Why the stage cannot run here; it then counts as one test that was skipped. */
@@ -127,7 +128,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'microvm',
     about: 'seats that are machines, emulated where the processor cannot run them itself',
-    deadlineMs: 30 * MINUTE,
+    deadlineMs: 12 * MINUTE,
     impossible: images === '' ? 'it needs root, for networks and machines' : undefined,
     steps: MACHINE_TESTS.map((name) => withMachines(mocha(`test/e2e/microvm/${name}.test.ts`, 5 * MINUTE))),
   },

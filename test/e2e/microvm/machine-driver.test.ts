@@ -28,6 +28,8 @@ import { countWorld, until } from './seats-harness.ts';
 
 const images = process.env['IMAGES_DIR'] ?? '';
 const KEYS: readonly SeatKey[] = [1, 2, 3].map((seatId) => ({ workshopId: 'ws-machines', seatId }));
+/** The seat of machine-driver-child.ts. */
+const KILLED: SeatKey = { workshopId: 'ws-killed', seatId: 1 };
 const signal = new AbortController().signal;
 
 /** Asks by a connection of its own: one that was kept may belong to a machine that is gone. */
@@ -54,6 +56,7 @@ describe('seats in QEMU', function () {
   let sockets: string;
   let worldBefore: Record<string, readonly string[]>;
   let driver: VmDriver;
+  const drivers: VmDriver[] = [];
   let seats: RunningSeat[];
 
   before(() => {
@@ -66,8 +69,9 @@ describe('seats in QEMU', function () {
   });
 
   after(async () => {
-    for (const key of KEYS) await driver.destroy(key, { keepFiles: false }, signal);
-    await driver.close?.();
+    for (const key of [...KEYS, KILLED]) await driver.destroy(key, { keepFiles: false }, signal);
+    // Also of tests that failed: the timers of one would keep this process.
+    for (const each of drivers) await each.close?.();
     rmSync(folder, { recursive: true });
   });
 
@@ -87,6 +91,7 @@ describe('seats in QEMU', function () {
   /** The next agent's driver. @returns the seats that it took over */
   async function startDriver(): Promise<RunningSeat[]> {
     driver = await newDriver();
+    drivers.push(driver);
     return driver.adopt(signal);
   }
 
@@ -210,7 +215,7 @@ describe('seats in QEMU', function () {
     async function killAfter(step: string, wait: number | (() => Promise<void>)): Promise<RunningSeat[]> {
       const child = spawn(
         process.execPath,
-        [join(import.meta.dirname, 'machine-driver-child.ts'), state, sockets, images, '1'],
+        [join(import.meta.dirname, 'machine-driver-child.ts'), state, sockets, images, String(KILLED.seatId)],
         { stdio: ['ignore', 'pipe', 'inherit'] },
       );
       const ended = once(child, 'exit');
