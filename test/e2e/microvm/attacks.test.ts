@@ -81,7 +81,9 @@ describe('a learner with root in a machine', function () {
       [],
     );
     // The next agent puts everything back, around seats that run.
-    process.kill(agentProcess(state.home), 'SIGKILL');
+    const killed = agentProcess(state.home);
+    process.kill(killed, 'SIGKILL');
+    await until('the next agent listens', () => agentProcess(state.home) !== killed);
     await until('the seat is ready again', async () => (await one.status()) === 'ready');
     await until('the rules are back', async () => (await one.run(ATTACKS['the metadata server']!)).exit_code !== 0);
   });
