@@ -128,7 +128,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'microvm',
     about: 'seats that are machines, emulated where the processor cannot run them itself',
-    deadlineMs: 12 * MINUTE,
+    deadlineMs: 20 * MINUTE,
     impossible: images === '' ? 'it needs root, for networks and machines' : undefined,
     steps: MACHINE_TESTS.map((name) => withMachines(mocha(`test/e2e/microvm/${name}.test.ts`, 5 * MINUTE))),
   },
