@@ -13,7 +13,7 @@ import { attach } from './attach.ts';
 import { DETACH_KEYS } from './detach-filter.ts';
 import { interruptible } from './interrupt.ts';
 import { writeLine, type CliIo } from './io.ts';
-import { parseJoinLink } from './join-link.ts';
+import { parseJoinLink } from '../protocol/join-link.ts';
 import { JoinedSeats } from './joined-seats.ts';
 import { namedServer, withCommonOptions, type CommonOptions } from './session.ts';
 

@@ -2,9 +2,11 @@
 import {
   accessSchema,
   joinedSchema,
+  learnerViewSchema,
   type Access,
   type Joined,
   type JoinRequest,
+  type LearnerView,
   type Role,
 } from '../protocol/access.ts';
 import {
@@ -161,6 +163,22 @@ export class ControlPlaneClient {
       signal,
       deadlineMs: ACCESS_DEADLINE_MS,
     });
+  }
+
+  /** The seat of the learner whose token this connection has. @throws UnauthorizedError once the seat was freed */
+  learner(signal?: AbortSignal): Promise<LearnerView> {
+    return this.#http.json(learnerViewSchema, { method: 'GET', path: '/api/learner', signal });
+  }
+
+  /** A new way into that learner's seat. */
+  learnerAccess(signal?: AbortSignal): Promise<Access> {
+    const request = { method: 'POST', path: '/api/learner/access', json: {}, signal } as const;
+    return this.#http.json(accessSchema, { ...request, deadlineMs: ACCESS_DEADLINE_MS });
+  }
+
+  /** Takes a seat away from its learner and resets it: what is in it goes, and its tokens open it no more. */
+  freeSeat(workshopId: string, seat: number, signal?: AbortSignal): Promise<Operation> {
+    return this.#operation('DELETE', `${workshopPath(workshopId)}/learners/${seat}`, signal);
   }
 
   async getCluster(signal?: AbortSignal): Promise<Cluster> {

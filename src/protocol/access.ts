@@ -1,6 +1,7 @@
 /** How somebody gets into a seat: joining, access and the tokens that the agent checks. */
 import * as z from 'zod/mini';
 import { idSchema, nameSchema, timeSchema } from './names.ts';
+import { seatSchema, workshopSchema } from './workshop.ts';
 
 export const roleSchema = z.enum(['learner', 'instructor']);
 export type Role = z.infer<typeof roleSchema>;
@@ -36,6 +37,14 @@ export const joinedSchema = z.object({
 });
 export type Joined = z.infer<typeof joinedSchema>;
 
+/**
+ * What `GET /api/learner` tells the holder of a learner token: their seat and its workshop, without its workers and its
+ * price. `POST /api/learner/access` answers an {@link Access} with a new seat token, and `GET /api/events` tells the same
+ * two resources.
+ */
+export const learnerViewSchema = z.object({ name: z.string(), workshop: workshopSchema, seat: seatSchema });
+export type LearnerView = z.infer<typeof learnerViewSchema>;
+
 /** The claims of a seat token: a JWT (RFC 7519), HS256, signed by the workshop's key. */
 export const seatClaimsSchema = z.object({
   workshop_id: idSchema,
@@ -43,6 +52,8 @@ export const seatClaimsSchema = z.object({
   role: roleSchema,
   name: z.optional(z.string()),
   exp: z.int(),
+  /** When it was issued; a seat that was freed takes no token that is older than that. */
+  iat: z.optional(z.int()),
 });
 export type SeatClaims = z.infer<typeof seatClaimsSchema>;
 

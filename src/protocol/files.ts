@@ -20,6 +20,20 @@ export const filesAnswerSchema = z.object({ files: z.array(fileEntrySchema) });
 export const fileStatSchema = z.object({ file: fileEntrySchema, etag: z.string() });
 export type FileStat = z.infer<typeof fileStatSchema>;
 
+/**
+ * An event of `GET /watch?path=P` (server-sent, the JSON is the frame's data), about something below the watched folder;
+ * paths are relative to the workspace. `changed` is about the content or the mode of a file. `reset` comes first, and
+ * again whenever events may have been lost: whatever was known is to be read anew.
+ */
+export const watchEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.enum(['created', 'changed', 'deleted']), path: z.string() }),
+  z.object({ type: z.literal('reset') }),
+]);
+export type WatchEvent = z.infer<typeof watchEventSchema>;
+
+/** Media type of `GET /archive?path=P` and `PUT /archive?path=P`: a tar file, compressed by gzip. */
+export const ARCHIVE_TYPE = 'application/gzip';
+
 /** Media type of a file wrapped in JSON, for clients that cannot take raw bytes. */
 export const FILE_JSON_TYPE = 'application/vnd.carapace.file+json';
 export const fileJsonSchema = z.strictObject({ content: z.string(), encoding: z.enum(['utf-8', 'base64']) });

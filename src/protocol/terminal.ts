@@ -37,6 +37,9 @@ export const CLOSE_CODE = { exit: 1000, unauthorized: 4001, notFound: 4004, supe
 const dimensionSchema = z.int().check(z.minimum(1), z.maximum(1000));
 const countSchema = z.int().check(z.minimum(0));
 
+/** The most that a redraw may have, in bytes. */
+export const MAX_REDRAW_BYTES = 1_048_576;
+
 /** The query of a terminal's URL. `client` is a name that the client makes up per terminal: `[A-Za-z0-9_-]{8,64}`. */
 export const terminalQuerySchema = z.object({
   session: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/))),
@@ -45,6 +48,8 @@ export const terminalQuerySchema = z.object({
   cols: z.optional(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(1000))),
   rows: z.optional(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(1000))),
   mode: z.optional(z.enum(['view', 'write'])),
+  /** The client understands `redraw`. */
+  redraw: z.optional(z.literal('1')),
 });
 export type TerminalQuery = z.infer<typeof terminalQuerySchema>;
 
@@ -64,7 +69,10 @@ export const clientControlSchema = z.discriminatedUnion('type', [
 export type ClientControl = z.infer<typeof clientControlSchema>;
 
 /**
- * Server to client. `ready.offset` is the absolute place of the first output byte that follows, `replayed` how many of
+ * Server to client. After `redraw` the next `bytes` bytes of binary frames draw the screen as it is at `ready.offset`, on
+ * a terminal of `cols` by `rows` that is reset first; they are part of no count and are not acknowledged. It is sent
+ * where output was skipped, to clients that asked for it by `redraw=1`, and always directly after the `ready` that tells the gap.
+ * `ready.offset` is the absolute place of the first output byte that follows, `replayed` how many of
  * the following bytes were sent before or while nobody was connected, `skipped` how many were lost to the ring before
  * `offset`. `ready.input_offset` is how much of this client's input the server has; `ack.bytes` the same, later.
  */
@@ -79,6 +87,7 @@ export const serverControlSchema = z.discriminatedUnion('type', [
     replayed: countSchema,
     skipped: countSchema,
   }),
+  z.object({ type: z.literal('redraw'), bytes: countSchema, cols: z.int(), rows: z.int() }),
   z.object({ type: z.literal('ack'), bytes: countSchema }),
   z.object({ type: z.literal('exit'), code: z.int(), signal: z.nullable(z.string()) }),
   z.object({ type: z.literal('pong'), t: z.number() }),

@@ -257,6 +257,7 @@ export class SeatTerminal {
         break;
       case 'pong':
       case 'viewers':
+      case 'redraw':
         break;
     }
   }

@@ -16,10 +16,14 @@ export interface SeatToken {
 }
 
 /** A token for one seat, valid for 12 hours, which the agent checks by itself. */
-export async function signSeatToken(workspaceTokenSecret: string, claims: Omit<SeatClaims, 'exp'>): Promise<SeatToken> {
+export async function signSeatToken(
+  workspaceTokenSecret: string,
+  claims: Omit<SeatClaims, 'exp' | 'iat'>,
+): Promise<SeatToken> {
   const expires = Math.floor(Date.now() / 1000) + SEAT_TOKEN_SECONDS;
   const token = await new SignJWT({ ...claims })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt()
     .setExpirationTime(expires)
     .sign(await workshopKey(workspaceTokenSecret, claims.workshop_id));
   return { token, expires_at: new Date(expires * 1000).toISOString() };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { DetachFilter } from '../../../src/cli/detach-filter.ts';
-import { parseJoinLink } from '../../../src/cli/join-link.ts';
+import { parseJoinLink } from '../../../src/protocol/join-link.ts';
 import { InvalidInputError } from '../../../src/protocol/errors.ts';
 
 /** What is forwarded until the keys are pressed, with `!` where they are. */
