@@ -3,16 +3,21 @@ import type { Readable, Writable } from 'node:stream';
 import type { Access } from '../protocol/access.ts';
 import { InvalidInputError, UnavailableError } from '../protocol/errors.ts';
 import {
+  ARCHIVE_TYPE,
   execResultSchema,
   fileStatSchema,
   filesAnswerSchema,
+  watchEventSchema,
   type ExecRequest,
   type ExecResult,
   type FileEntry,
   type FileStat,
+  type WatchEvent,
 } from '../protocol/files.ts';
+import { parseJson } from './http-body.ts';
 import { HttpTransport, type HttpRequest, type Peer } from './http.ts';
 import { seatPath } from './seat-path.ts';
+import { readSse } from './sse.ts';
 
 /** One seat and the way into it. */
 export interface SeatTarget {
@@ -39,6 +44,10 @@ const PEER: Peer = { name: 'The seat', advice: 'Check that its workshop runs; th
 const IDLE_MS = 60_000;
 /** A recursive copy, move or removal of a big folder. */
 const TREE_DEADLINE_MS = 120_000;
+/** Unpacking goes on for a while when all has been sent. */
+const ARCHIVE_IDLE_MS = 300_000;
+/** Until a big folder is watched. */
+const WATCH_DEADLINE_MS = 60_000;
 const EXEC_LIMIT_MS = 600_000;
 const EXEC_GRACE_MS = 15_000;
 
@@ -114,6 +123,55 @@ export class SeatFiles {
   /** Removes a file, or a folder with all that is in it. */
   async remove(path: string, signal?: AbortSignal): Promise<void> {
     await this.#http.send({ method: 'DELETE', path: this.#address(path), signal, deadlineMs: TREE_DEADLINE_MS });
+  }
+
+  /**
+   * Tells what happens below a folder, `reset` first. Never ends by itself: it throws UnavailableError when the stream
+   * ends or breaks (coming back is the caller's), TooLargeError where there is more than a seat watches, NoCapacityError
+   * where it watches too much already, and the signal's reason when that aborts.
+   */
+  async *watch(path: string, options: { readonly signal: AbortSignal }): AsyncGenerator<WatchEvent, never, undefined> {
+    const { signal } = options;
+    const address = `${this.#prefix}/watch?path=${encode(path)}`;
+    const body = await this.#http.open({ method: 'GET', path: address, signal, deadlineMs: WATCH_DEADLINE_MS });
+    try {
+      for await (const { data } of readSse(body)) {
+        const event = watchEventSchema.safeParse(parseJson(data));
+        // What a newer seat tells besides is passed over.
+        if (event.success) yield event.data;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+    signal.throwIfAborted();
+    throw new UnavailableError(`The seat does not watch "${path}" any more.`);
+  }
+
+  /**
+   * Streams all that is in a folder, or one file, as a tar.gz file out of the seat, and ends `target`. Links that lead out
+   * of the folder are left out.
+   */
+  async archiveTo(path: string, target: Writable, signal?: AbortSignal): Promise<void> {
+    const address = `${this.#prefix}/archive?path=${encode(path)}`;
+    await this.#http.pipe({ method: 'GET', path: address, signal, idleMs: IDLE_MS }, target);
+  }
+
+  /**
+   * Unpacks a tar.gz file into a folder, which is made where it is missing: all of it or nothing.
+   * @throws ConflictError naming the first file that is there already, unless `overwrite` says so; InvalidInputError for
+   * an archive that is none or has entries that lead out of the folder; TooLargeError, DiskFullError
+   */
+  async archiveFrom(path: string, source: Readable, options: ReplaceOptions, signal?: AbortSignal): Promise<void> {
+    const overwrite = options.overwrite ? '&overwrite=true' : '';
+    await this.#http.send({
+      method: 'PUT',
+      path: `${this.#prefix}/archive?path=${encode(path)}${overwrite}`,
+      headers: { 'content-type': ARCHIVE_TYPE },
+      body: source,
+      signal,
+      idleMs: ARCHIVE_IDLE_MS,
+    });
   }
 
   /** Runs a command to its end, at most for `timeout_ms`. */

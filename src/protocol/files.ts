@@ -22,8 +22,11 @@ export type FileStat = z.infer<typeof fileStatSchema>;
 
 /**
  * An event of `GET /watch?path=P` (server-sent, the JSON is the frame's data), about something below the watched folder;
- * paths are relative to the workspace. `changed` is about the content or the mode of a file. `reset` comes first, and
- * again whenever events may have been lost: whatever was known is to be read anew.
+ * paths are relative to the workspace. A rename is a `deleted` and a `created`. `created` is told of a folder and of each
+ * entry in it, `deleted` of a folder alone, with all that was in it. `changed` is about the content or the mode. `reset`
+ * comes first, and again whenever events may have been lost: whatever was known is to be read anew. Links are not
+ * followed. When the folder itself goes, `deleted` tells its own path and the stream ends; it also ends where there
+ * is more below it than a seat can watch, and asking again tells why.
  */
 export const watchEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['created', 'changed', 'deleted']), path: z.string() }),
@@ -31,7 +34,11 @@ export const watchEventSchema = z.discriminatedUnion('type', [
 ]);
 export type WatchEvent = z.infer<typeof watchEventSchema>;
 
-/** Media type of `GET /archive?path=P` and `PUT /archive?path=P`: a tar file, compressed by gzip. */
+/**
+ * Media type of `GET /archive?path=P` and `PUT /archive?path=P`: a tar file, compressed by gzip. The names in it are
+ * relative to the folder P; of a file it has that one entry. Sockets, pipes, devices and links that lead out of P are left out
+ * on the way out, and refused on the way in.
+ */
 export const ARCHIVE_TYPE = 'application/gzip';
 
 /** Media type of a file wrapped in JSON, for clients that cannot take raw bytes. */

@@ -1,9 +1,12 @@
-/** The seat's files on their own port: `/health`, `/files` and `/exec`. */
+/** The seat's files on their own port: `/health`, `/files`, `/watch`, `/archive` and `/exec`. */
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import { ForbiddenError, NotFoundError } from '../protocol/errors.ts';
 import { answerExec, type ExecOptions } from './exec.ts';
+import { answerArchive } from './files/archive.ts';
+import { PathLocks } from './files/locks.ts';
 import { FileRoutes, type FilesOptions } from './files/routes.ts';
+import { Watches } from './files/watch.ts';
 import { answerHealth, type HealthSource } from './health.ts';
 import { serve, type Exchange } from './http/exchange.ts';
 import { boundedServer } from './http/listen.ts';
@@ -20,16 +23,22 @@ export function createFilesServer(
   health: HealthSource,
   log: Logger,
 ): FilesServer {
-  const routes = new FileRoutes(files);
+  const locks = new PathLocks();
+  const routes = new FileRoutes(files, locks);
+  const archives = { root: files.root, locks, maxBytes: files.maxFileBytes, maxEntries: files.maxArchiveEntries };
+  const watches = new Watches(files.root, files.watchBounds);
   const running = new Set<Promise<void>>();
 
   async function route(exchange: Exchange): Promise<void> {
     const { path } = exchange;
     if (path === '/health') answerHealth(exchange, health);
     else if (path === '/exec') await answerExec(exchange, exec);
+    else if (path === '/archive') await answerArchive(exchange, archives);
+    else if (path === '/watch') await watches.answer(exchange);
     else if (path === '/files' || path.startsWith('/files/'))
       await routes.answer(exchange, path.slice('/files'.length));
-    else if (path.startsWith('/')) throw new NotFoundError('There are only /health, /files and /exec here.');
+    else if (path.startsWith('/'))
+      throw new NotFoundError('There are only /health, /files, /watch, /archive and /exec here.');
     else throw new ForbiddenError('The address must be a path on this server.');
   }
 

@@ -3,6 +3,7 @@ import type { Server } from 'node:net';
 import type { Logger } from 'pino';
 import { defaultShell, terminalEnvironment, workspaceEnvironment } from './environment.ts';
 import { createFilesServer } from './files-server.ts';
+import type { WatchBounds } from './files/watch-folder.ts';
 import { WorkspaceRoot } from './files/workspace-root.ts';
 import type { HealthSource } from './health.ts';
 import { listen, stopListening, type ListenAddress } from './http/listen.ts';
@@ -16,6 +17,8 @@ export interface WorkspaceServerOptions {
   readonly files: ListenAddress;
   readonly shell: string | undefined;
   readonly maxFileBytes: number;
+  readonly watchBounds?: WatchBounds;
+  readonly maxArchiveEntries?: number;
   readonly log: Logger;
   readonly sessionKeepMs?: number;
   readonly fullRingPauseMs?: number;
@@ -35,7 +38,7 @@ export interface WorkspaceServer {
 
 /** @throws the system's error where the folder cannot be served or an address is taken; then nothing listens */
 export async function startWorkspaceServer(options: WorkspaceServerOptions): Promise<WorkspaceServer> {
-  const { log, maxFileBytes } = options;
+  const { log, maxFileBytes, watchBounds, maxArchiveEntries } = options;
   const root = await WorkspaceRoot.open(options.root);
   const shell = options.shell ?? defaultShell();
   const environment = workspaceEnvironment(root.path, shell);
@@ -48,7 +51,12 @@ export async function startWorkspaceServer(options: WorkspaceServerOptions): Pro
     ...(options.fullRingPauseMs !== undefined && { fullRingPauseMs: options.fullRingPauseMs }),
   });
   const terminal = createTerminalServer(sessions, healthOf(sessions), log, options.aliveCheckMs);
-  const files = createFilesServer({ root, maxFileBytes }, { root, shell, environment }, healthOf(sessions), log);
+  const files = createFilesServer(
+    { root, maxFileBytes, watchBounds, maxArchiveEntries },
+    { root, shell, environment },
+    healthOf(sessions),
+    log,
+  );
   const servers = [terminal.server, files.server];
   try {
     await listen(terminal.server, options.terminal);

@@ -8,13 +8,15 @@ import { sendEmpty, sendJson, type Exchange } from '../http/exchange.ts';
 import { parseQuery } from '../http/query.ts';
 import { conflict, fileError } from './file-errors.ts';
 import { listFolder, statOwn, statPath } from './list.ts';
-import { PathLocks } from './locks.ts';
+import type { PathLocks } from './locks.ts';
 import { makeFolder } from './make-folder.ts';
 import { pathOfTarget, pathOfText, quotePath, type WorkspacePath } from './path.ts';
 import { preconditionsOf } from './preconditions.ts';
+import { flag } from './query-flag.ts';
 import { MAX_JSON_FILE_BYTES, readFile } from './read.ts';
 import { relocate } from './relocate.ts';
 import { removePath } from './remove.ts';
+import type { WatchBounds } from './watch-folder.ts';
 import type { WorkspaceRoot } from './workspace-root.ts';
 import { writeFile } from './write.ts';
 
@@ -27,16 +29,21 @@ export interface FilesOptions {
   readonly root: WorkspaceRoot;
   /** The largest file that is taken, in bytes. */
   readonly maxFileBytes: number;
+  /** What is watched at most; default {@link WATCH_BOUNDS}. */
+  readonly watchBounds?: WatchBounds | undefined;
+  /** The most entries of an archive that is taken; default {@link MAX_ARCHIVE_ENTRIES}. */
+  readonly maxArchiveEntries?: number | undefined;
 }
 
 /** Answers `/files` and all below it. */
 export class FileRoutes {
   readonly #root: WorkspaceRoot;
   readonly #maxFileBytes: number;
-  readonly #locks = new PathLocks();
+  readonly #locks: PathLocks;
 
-  constructor(options: FilesOptions) {
+  constructor(options: FilesOptions, locks: PathLocks) {
     this.#root = options.root;
+    this.#locks = locks;
     this.#maxFileBytes = options.maxFileBytes;
   }
 
@@ -143,12 +150,6 @@ function requireFileName(path: WorkspacePath): void {
   if (path.names.length === 0) throw conflict('is_a_directory', `${quotePath(path.names)} is a folder.`);
   if (path.folder)
     throw new InvalidInputError('The name of a file does not end with a slash; op=mkdir makes a folder.');
-}
-
-function flag(name: string, value: string | undefined): boolean {
-  if (value === undefined || value === 'false') return false;
-  if (value === 'true') return true;
-  throw new InvalidInputError(`"${name}" must be true or false.`, { path: name });
 }
 
 /** The bytes in the JSON form of a file. @throws InvalidInputError, TooLargeError */

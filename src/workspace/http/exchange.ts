@@ -1,8 +1,8 @@
 /** One HTTP request and its answer, in the form that all servers of Carapace use. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { pathOf } from '../../lib/log.ts';
+import { requestIdOf } from '../../lib/request-id.ts';
 import { CarapaceError, infoFromError, type ErrorBody } from '../../protocol/errors.ts';
 
 /** What a handler gets: the raw target is split, never normalised. */
@@ -66,7 +66,7 @@ export async function serve(
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const query = mark === -1 ? '' : target.slice(mark + 1);
-  const id = requestId(request);
+  const id = requestIdOf(request.headers);
   const method = request.method ?? 'GET';
   const exchange: Exchange = { id, method, path, query, request, response, log: log.child({ request_id: id }) };
   response.setHeader('X-Request-Id', id);
@@ -79,12 +79,6 @@ export async function serve(
   // Health is asked for all the time.
   const level = path === '/health' ? 'debug' : 'info';
   exchange.log[level]({ method, path: pathOf(target), status: response.statusCode, milliseconds }, 'request');
-}
-
-/** The agent's id for the request where it gives one, so that both logs can be read together. */
-function requestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
 function answerError(exchange: Exchange, error: unknown): void {

@@ -1,7 +1,7 @@
 /** Where a server listens, and how it starts and stops. */
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { answerBrokenRequest } from '../../lib/http-errors.ts';
+import { answerBrokenRequest, refuseTyped, refuseWithoutHost } from '../../lib/http-errors.ts';
 
 /** A Unix socket of mode 0600, or a TCP address; port 0 is any free one. */
 export type ListenAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number };
@@ -20,10 +20,14 @@ export function boundedServer(handler: (request: IncomingMessage, response: Serv
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: 0,
       noDelay: true,
+      requireHostHeader: false,
     },
-    handler,
+    (request, response) => {
+      if (!refuseWithoutHost(request, response)) handler(request, response);
+    },
   );
   server.on('clientError', answerBrokenRequest);
+  refuseTyped(server);
   return server;
 }
 
