@@ -24,6 +24,13 @@ const IDLE_MS = 500;
 const ENTER = Buffer.from('\r');
 const LINE_ENDS: readonly (number | undefined)[] = [0x0a, 0x0d];
 const CTRL_C = 0x03;
+/**
+ * Undoes what programs do to a terminal and leaves its scrollback alone, which a full reset (RIS) would not: the main
+ * screen, without mouse, pastes and focus reported, modes as usual (DECSTR), whole and empty.
+ */
+const FRESH_SCREEN = Buffer.from(
+  '\x1b[?1049l\x1b[?9;1000;1002;1003;1006;1016;1004;2004l\x1b[!p\x1b[?7h\x1b[?25h\x1b>\x1b(B\x0f\x1b[r\x1b[H\x1b[2J',
+);
 /** The largest number of columns or rows that the protocol knows. */
 const MAX_DIMENSION = 1000;
 /** Piped input is read no further while so much of it waits. */
@@ -63,11 +70,14 @@ class Attachment {
         ...this.#size(),
         mode: view ? 'view' : 'write',
         ...(session !== undefined && { session }),
+        redraw: io.stdout.isTTY === true,
       },
       {
         onData: (bytes) => this.#show(bytes),
         onState: (state) => this.#tellState(state),
-        onSkipped: (bytes) => this.#tell(`${bytes} bytes of output were lost while nobody was connected`),
+        onRedraw: () => this.#show(FRESH_SCREEN),
+        onUncertain: () => this.#tell('this seat keeps no shells: this may be a new one'),
+        onSkipped: (bytes) => this.#tell(`${bytes} bytes of output were not kept`),
         onExit: ({ code }) => this.#end(() => resolve(code)),
         onFailed: (error) => this.#end(() => reject(error)),
         onInputTaken: (waiting) => {

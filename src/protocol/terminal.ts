@@ -6,6 +6,7 @@
  * offset that the client names.
  */
 import * as z from 'zod/mini';
+import { timeSchema } from './names.ts';
 
 export const TERMINAL_SUBPROTOCOL = 'carapace.tty.v1';
 
@@ -71,7 +72,7 @@ export type ClientControl = z.infer<typeof clientControlSchema>;
 /**
  * Server to client. After `redraw` the next `bytes` bytes of binary frames draw the screen as it is at `ready.offset`, on
  * a terminal of `cols` by `rows` that is reset first; they are part of no count and are not acknowledged. It is sent
- * where output was skipped, to clients that asked for it by `redraw=1`, and always directly after the `ready` that tells the gap.
+ * where output was skipped, and to viewers when the terminal's size has changed, to clients that asked for it by `redraw=1`, and always directly after the `ready` that tells the gap.
  * `ready.offset` is the absolute place of the first output byte that follows, `replayed` how many of
  * the following bytes were sent before or while nobody was connected, `skipped` how many were lost to the ring before
  * `offset`. `ready.input_offset` is how much of this client's input the server has; `ack.bytes` the same, later.
@@ -94,6 +95,15 @@ export const serverControlSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('viewers'), count: z.int(), names: z.array(z.string()) }),
 ]);
 export type ServerControl = z.infer<typeof serverControlSchema>;
+
+/**
+ * `GET /sessions` on the terminal's port: the shells that run, the one that was used last first. `title` is what its
+ * program calls it, empty where it does not; `viewers` counts all who are connected.
+ */
+export const terminalSessionsSchema = z.object({
+  sessions: z.array(z.object({ id: z.string(), title: z.string(), viewers: countSchema, created_at: timeSchema })),
+});
+export type TerminalSessions = z.infer<typeof terminalSessionsSchema>;
 
 /** Parses a text frame; undefined where it is no such control message. */
 export function parseControl<T extends z.ZodMiniType>(schema: T, text: string): z.output<T> | undefined {

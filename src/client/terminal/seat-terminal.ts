@@ -4,8 +4,10 @@ import type { Access } from '../../protocol/access.ts';
 import { CarapaceError, ForbiddenError, InternalError, UnavailableError } from '../../protocol/errors.ts';
 import type { ServerControl } from '../../protocol/terminal.ts';
 import { seatPath } from '../seat-path.ts';
+import { CARAPACE_DIALECT, type Dialect } from './dialect.ts';
 import { InputBuffer } from './input-buffer.ts';
-import { OutputCursor } from './output-cursor.ts';
+import { JsonDialect } from './json-dialect.ts';
+import { OutputReader } from './output-reader.ts';
 import {
   INITIAL_STATE,
   reduce,
@@ -14,37 +16,10 @@ import {
   type ReconnectState,
   type TerminalState,
 } from './reconnect-state.ts';
-import { ReplayFilter } from './replay-filter.ts';
+import type { SeatTerminalHandlers, SeatTerminalOptions } from './seat-terminal-options.ts';
 import { TerminalConnection, type Ending } from './terminal-connection.ts';
 
-export type { TerminalState };
-
-export interface SeatTerminalOptions {
-  /** Asked before the first connection, and again after a refusal or a failure to connect. */
-  getAccess(signal: AbortSignal): Promise<Access>;
-  readonly workshopId: string;
-  readonly seat: number;
-  readonly cols: number;
-  readonly rows: number;
-  readonly mode?: 'write' | 'view';
-  /** A living session to join; without, a new shell. */
-  readonly session?: string;
-}
-
-/** Called one at a time, never from inside the constructor. */
-export interface SeatTerminalHandlers {
-  /** Raw bytes; a character may be split between two calls. They count as shown when this returns. */
-  onData(bytes: Uint8Array): void;
-  /** `closed` comes once, before `onExit` or `onFailed`; after it only one of those. */
-  onState(state: TerminalState): void;
-  onExit(exit: { readonly code: number; readonly signal: string | null }): void;
-  /** So much output was lost because nobody was connected for too long. */
-  onSkipped(bytes: number): void;
-  /** The terminal has ended for good, and not by its shell. */
-  onFailed(error: CarapaceError): void;
-  /** The seat has taken input; so many bytes still wait. */
-  onInputTaken?(waiting: number): void;
-}
+export type { SeatTerminalHandlers, SeatTerminalOptions, TerminalState };
 
 /** Output is acknowledged after so many bytes, or when nothing more has come for so long. */
 const ACK_BYTES = 5_000;
@@ -59,9 +34,8 @@ export class SeatTerminal {
   readonly #handlers: SeatTerminalHandlers;
   readonly #client = randomUUID();
   readonly #input = new InputBuffer();
-  readonly #output = new OutputCursor();
-  /** While a session that was joined shows again what others have seen. */
-  #replay: ReplayFilter | undefined;
+  readonly #output: OutputReader;
+  #dialect: Dialect = CARAPACE_DIALECT;
   readonly #stop = new AbortController();
   #state: ReconnectState = INITIAL_STATE;
   #told: TerminalState | undefined;
@@ -79,6 +53,7 @@ export class SeatTerminal {
   constructor(options: SeatTerminalOptions, handlers: SeatTerminalHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#output = new OutputReader(handlers);
     this.#session = options.session;
     this.#cols = options.cols;
     this.#rows = options.rows;
@@ -200,7 +175,7 @@ export class SeatTerminal {
 
   #open(access: Access): void {
     const isCurrent = (): boolean => this.#connection === connection;
-    const connection = new TerminalConnection(access, this.#path(), {
+    const connection = new TerminalConnection(access, this.#path(), this.#dialect, {
       onBytes: (bytes) => {
         if (isCurrent()) this.#takeOutput(bytes);
       },
@@ -217,31 +192,28 @@ export class SeatTerminal {
     }, READY_TIMEOUT_MS);
   }
 
+  get #isForeign(): boolean {
+    return this.#dialect !== CARAPACE_DIALECT;
+  }
+
   #path(): string {
     const query = new URLSearchParams({ client: this.#client, cols: String(this.#cols), rows: String(this.#rows) });
+    if (this.#options.redraw !== false) query.set('redraw', '1');
     if (this.#options.mode !== undefined) query.set('mode', this.#options.mode);
     if (this.#session !== undefined) query.set('session', this.#session);
-    if (this.#output.offset !== undefined) query.set('offset', String(this.#output.offset));
+    if (this.#output.offset !== undefined && !this.#isForeign) query.set('offset', String(this.#output.offset));
     return `${seatPath(this.#options.workshopId, this.#options.seat)}/terminal?${query.toString()}`;
   }
 
   #takeOutput(bytes: Uint8Array): void {
-    const fresh = this.#withoutQuestions(this.#output.take(bytes));
-    if (fresh.length > 0) this.#handlers.onData(fresh);
+    this.#output.take(bytes);
     const seen = this.#output.offset ?? 0;
     if (seen - this.#acknowledged >= ACK_BYTES) this.#sendAck();
     else this.#ackTimer ??= setTimeout(() => this.#sendAck(), ACK_IDLE_MS);
   }
 
-  #withoutQuestions(bytes: Uint8Array): Uint8Array {
-    const replay = this.#replay;
-    if (replay === undefined) return bytes;
-    const shown = replay.take(bytes);
-    if (replay.isOver) this.#replay = undefined;
-    return shown;
-  }
-
   #takeControl(control: ServerControl): void {
+    if (control.type !== 'ready' && control.type !== 'redraw') this.#output.settle();
     switch (control.type) {
       case 'ready':
         this.#begin(control);
@@ -255,29 +227,30 @@ export class SeatTerminal {
         this.#dispatch({ type: 'exited' });
         this.#handlers.onExit({ code: control.code, signal: control.signal });
         break;
-      case 'pong':
       case 'viewers':
+        this.#handlers.onViewers?.(control.count, control.names);
+        break;
       case 'redraw':
+        this.#output.beginRedraw(control);
+        break;
+      case 'pong':
         break;
     }
   }
 
   #begin(ready: Extract<ServerControl, { type: 'ready' }>): void {
     clearTimeout(this.#readyTimer);
-    this.#session = ready.session;
+    if (ready.session !== '') this.#session = ready.session;
     this.#acknowledged = ready.offset;
-    if (this.#output.offset === undefined) this.#replay = new ReplayFilter(ready.replayed);
-    const skipped = this.#output.begin(ready.offset, ready.skipped);
     // A second `ready` on one connection tells of a gap in the output; the input goes on as it was.
     const first = this.#state.phase !== 'connected';
+    const again = first && this.#state.established;
     if (first && !this.#guard(() => this.#input.resumeFrom(ready.input_offset))) return;
     this.#dispatch({ type: 'connected' });
-    if (skipped > 0) {
-      this.#handlers.onSkipped(skipped);
-      // Which bytes were shown before cannot be counted over a gap.
-      if (!first) this.#replay = undefined;
-    }
+    this.#handlers.onSize?.({ cols: ready.cols, rows: ready.rows });
+    this.#output.begin(ready, first);
     if (!first) return;
+    if (again && this.#isForeign) this.#handlers.onUncertain?.();
     if (this.#paused) this.#connection?.pause();
     this.#sendSize();
     this.#sendInput();
@@ -296,7 +269,12 @@ export class SeatTerminal {
 
   #takeEnding(ending: Ending): void {
     this.#dropConnection();
-    if ('error' in ending) this.#fail(ending.error);
+    this.#output.settle();
+    if ('error' in ending && ending.isForeign === true && !this.#isForeign && this.#access !== undefined) {
+      // A worker of before Carapace: at once again, in its own way.
+      this.#dialect = new JsonDialect(() => ({ cols: this.#cols, rows: this.#rows }));
+      this.#open(this.#access);
+    } else if ('error' in ending) this.#fail(ending.error);
     else this.#dispatch({ type: 'closed', code: ending.code, random: Math.random() });
   }
 
@@ -314,7 +292,7 @@ export class SeatTerminal {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     const seen = this.#output.offset ?? 0;
-    if (seen === this.#acknowledged) return;
+    if (seen <= this.#acknowledged) return;
     this.#acknowledged = seen;
     this.#live()?.sendControl({ type: 'ack', bytes: seen });
   }

@@ -4,17 +4,15 @@ import { Agent } from 'node:https';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { Access } from '../../protocol/access.ts';
 import { UnavailableError, errorFromAnswer, type CarapaceError } from '../../protocol/errors.ts';
-import {
-  TERMINAL_SUBPROTOCOL,
-  parseControl,
-  serverControlSchema,
-  type ClientControl,
-  type ServerControl,
-} from '../../protocol/terminal.ts';
+import type { ClientControl, ServerControl } from '../../protocol/terminal.ts';
 import { authorization, pinCertificate } from '../connection.ts';
+import type { Dialect, Received } from './dialect.ts';
 
-/** How a connection ended: with a close code of the other side, or with an error of the network or a refusal. */
-export type Ending = { readonly code: number } | { readonly error: CarapaceError };
+/**
+ * How a connection ended: with a close code of the other side, with an error of the network or a refusal, or before it
+ * began, because the other side knows none of the dialect's subprotocols.
+ */
+export type Ending = { readonly code: number } | { readonly error: CarapaceError; readonly isForeign?: boolean };
 
 export interface ConnectionHandlers {
   onBytes(bytes: Uint8Array): void;
@@ -30,10 +28,13 @@ const SILENCE_MS = 25_000;
 /** Frames are at most 64 KiB; control frames with names of viewers are smaller. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 const MAX_REFUSAL_BYTES = 64 * 1024;
+/** What `ws` says of a server that has selected none of the subprotocols. */
+const NO_SUBPROTOCOL = 'Server sent no subprotocol';
 
 export class TerminalConnection {
   readonly #socket: WebSocket;
   readonly #handlers: ConnectionHandlers;
+  readonly #dialect: Dialect;
   readonly #heartbeat: NodeJS.Timeout;
   #lastHeard = Date.now();
   #paused = false;
@@ -41,8 +42,9 @@ export class TerminalConnection {
   #error: Error | undefined;
 
   /** @param path of the terminal below the access's endpoint, query included */
-  constructor(access: Access, path: string, handlers: ConnectionHandlers) {
+  constructor(access: Access, path: string, dialect: Dialect, handlers: ConnectionHandlers) {
     this.#handlers = handlers;
+    this.#dialect = dialect;
     const options: ClientOptions = {
       headers: authorization(access.token),
       perMessageDeflate: false,
@@ -51,17 +53,20 @@ export class TerminalConnection {
       ...(access.certificate !== undefined && { agent: new Agent(pinCertificate(access.certificate)) }),
     };
     const url = access.endpoint.replace(/^http/, 'ws').replace(/\/+$/, '') + path;
-    this.#socket = new WebSocket(url, [TERMINAL_SUBPROTOCOL], options);
+    this.#socket = new WebSocket(url, [...dialect.subprotocols], options);
     this.#listen();
     this.#heartbeat = setInterval(() => this.#beat(), PING_EVERY_MS);
   }
 
   sendBytes(bytes: Uint8Array): void {
-    this.#socket.send(bytes, { binary: true });
+    this.#socket.send(this.#dialect.input(bytes));
+    const told = this.#dialect.inputSent();
+    if (told !== undefined) queueMicrotask(() => this.#take(told));
   }
 
   sendControl(control: ClientControl): void {
-    this.#socket.send(JSON.stringify(control));
+    const frame = this.#dialect.control(control);
+    if (frame !== undefined) this.#socket.send(frame);
   }
 
   /** Stops reading, so that the seat's output waits in the seat. */
@@ -84,16 +89,15 @@ export class TerminalConnection {
   }
 
   #listen(): void {
-    this.#socket.on('message', (data: Buffer, isBinary) => {
-      if (this.#ended) return;
-      this.#lastHeard = Date.now();
-      if (isBinary) {
-        this.#handlers.onBytes(data);
-        return;
-      }
-      const control = parseControl(serverControlSchema, data.toString('utf8'));
-      if (control !== undefined) this.#handlers.onControl(control);
+    this.#socket.on('open', () => {
+      for (const told of this.#dialect.opened()) this.#take(told);
     });
+    this.#socket.on('message', (data: Buffer, isBinary) => {
+      this.#lastHeard = Date.now();
+      const received = this.#dialect.received(data, isBinary);
+      if (received !== undefined) this.#take(received);
+    });
+    this.#socket.on('pong', () => (this.#lastHeard = Date.now()));
     this.#socket.on('unexpected-response', (request, response) => {
       void readRefusal(response).then((error) => {
         this.#end({ error });
@@ -102,8 +106,15 @@ export class TerminalConnection {
     });
     this.#socket.on('error', (error) => (this.#error = error));
     this.#socket.on('close', (code) => {
-      this.#end(this.#error === undefined ? { code } : { error: lost(this.#error) });
+      if (this.#error === undefined) this.#end({ code });
+      else this.#end({ error: lost(this.#error), isForeign: this.#error.message === NO_SUBPROTOCOL });
     });
+  }
+
+  #take(received: Received): void {
+    if (this.#ended) return;
+    if (received instanceof Uint8Array) this.#handlers.onBytes(received);
+    else this.#handlers.onControl(received);
   }
 
   #beat(): void {
@@ -113,7 +124,10 @@ export class TerminalConnection {
       this.#socket.terminate();
       return;
     }
-    this.sendControl({ type: 'ping', t: Date.now() });
+    const ping = this.#dialect.control({ type: 'ping', t: Date.now() });
+    // Every WebSocket answers this one.
+    if (ping === undefined) this.#socket.ping();
+    else this.#socket.send(ping);
   }
 
   #end(ending: Ending): void {

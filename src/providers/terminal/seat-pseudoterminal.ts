@@ -23,8 +23,10 @@ export interface SeatPseudoterminalOptions {
   readonly t: Translate;
   /** The terminal's name, such as `Seat 3 · Alice`. */
   readonly title: string;
-  /** A session that an earlier terminal of this seat has left. */
+  /** A session that an earlier terminal of this seat has left, or that is to be watched. */
   readonly session: string | undefined;
+  /** Only shows what happens, at the size of whoever works there. */
+  readonly view?: boolean;
   readonly connect: (options: ShellOptions, handlers: SeatTerminalHandlers) => Shell;
   /** Told the session to go on with later; undefined when there is none any more. */
   readonly remember: (session: string | undefined) => void;
@@ -33,6 +35,8 @@ export interface SeatPseudoterminalOptions {
 const DIM = '\x1b[2m';
 const RED = '\x1b[31m';
 const PLAIN = '\x1b[0m';
+/** RIS: a terminal as it was when it was opened. */
+const RESET = '\x1bc';
 /** How a shell tells that a signal ended it: 128 plus the signal's number. */
 const SIGNAL_BASE = 128;
 
@@ -44,15 +48,18 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
   readonly onDidWrite: vscode.Event<string>;
   readonly onDidClose: vscode.Event<number>;
   readonly onDidChangeName: vscode.Event<string>;
+  readonly onDidOverrideDimensions: vscode.Event<vscode.TerminalDimensions | undefined>;
   readonly #options: SeatPseudoterminalOptions;
   readonly #write: vscode.EventEmitter<string>;
   readonly #close: vscode.EventEmitter<number>;
   readonly #name: vscode.EventEmitter<string>;
+  readonly #dimensions: vscode.EventEmitter<vscode.TerminalDimensions | undefined>;
   #title: string;
   #session: string | undefined;
   #size = { cols: TERMINAL.defaultColumns as number, rows: TERMINAL.defaultRows as number };
   #shell: Shell | undefined;
   #state: TerminalState = 'connecting';
+  #others = 0;
   #everConnected = false;
   #decoder = newDecoder();
   #ended = false;
@@ -64,9 +71,11 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
     this.#write = new options.vs.EventEmitter();
     this.#close = new options.vs.EventEmitter();
     this.#name = new options.vs.EventEmitter();
+    this.#dimensions = new options.vs.EventEmitter();
     this.onDidWrite = this.#write.event;
     this.onDidClose = this.#close.event;
     this.onDidChangeName = this.#name.event;
+    this.onDidOverrideDimensions = this.#dimensions.event;
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
@@ -78,7 +87,7 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
     this.#ended = true;
     this.#shell?.dispose();
     this.#shell = undefined;
-    for (const emitter of [this.#write, this.#close, this.#name]) emitter.dispose();
+    for (const emitter of [this.#write, this.#close, this.#name, this.#dimensions]) emitter.dispose();
   }
 
   handleInput(data: string): void {
@@ -87,6 +96,7 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
       this.#connect();
       return;
     }
+    if (this.#options.view === true) return;
     try {
       this.#shell.write(data);
     } catch (error) {
@@ -104,7 +114,7 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
   setTitle(title: string): void {
     if (title === this.#title || this.#ended) return;
     this.#title = title;
-    this.#showState(this.#state);
+    this.#showTitle();
   }
 
   #connect(): void {
@@ -118,6 +128,10 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
         onState: (state) => this.#showState(state),
         onExit: (exit) => this.#exit(exit),
         onSkipped: (bytes) => this.#skipped(bytes),
+        onRedraw: () => this.#reset(),
+        onSize: (size) => this.#fit(size),
+        onViewers: (count) => this.#showViewers(count),
+        onUncertain: () => this.#line(DIM, this.#options.t('[This seat keeps no shells: this may be a new one]')),
         onFailed: (error) => this.#failed(error),
       },
     );
@@ -129,9 +143,29 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
       this.#everConnected = true;
       this.#keepSession(this.#shell?.session);
     }
-    if (this.#ended) return;
+    this.#showTitle();
+  }
+
+  /** @param count everybody who is connected to this shell, this terminal included */
+  #showViewers(count: number): void {
+    this.#others = Math.max(0, count - 1);
+    this.#showTitle();
+  }
+
+  #fit({ cols, rows }: ShellOptions): void {
+    if (this.#options.view === true && !this.#ended) this.#dimensions.fire({ columns: cols, rows });
+  }
+
+  #showTitle(): void {
+    if (!this.#ended) this.#name.fire(this.#fullTitle());
+  }
+
+  #fullTitle(): string {
     const t = this.#options.t;
-    this.#name.fire(state === 'reconnecting' ? t('{0} · reconnecting…', this.#title) : this.#title);
+    if (this.#state === 'connecting') return t('{0} · connecting…', this.#title);
+    if (this.#state === 'reconnecting') return t('{0} · reconnecting…', this.#title);
+    if (this.#state === 'closed' || this.#others === 0) return this.#title;
+    return t('{0} · {1} watching', this.#title, this.#others);
   }
 
   #keepSession(session: string | undefined): void {
@@ -148,8 +182,13 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
     this.#close.fire(exitCode(code, signal));
   }
 
+  /** What follows draws the whole screen, and does not continue a character that began before. */
+  #reset(): void {
+    this.#decoder = newDecoder();
+    this.#print(RESET);
+  }
+
   #skipped(bytes: number): void {
-    // What follows does not continue a character that began before the gap.
     this.#decoder = newDecoder();
     const count = formatBytes(bytes, this.#options.t);
     this.#line(DIM, this.#options.t('[{0} of output came while nobody was connected and were not kept]', count));
@@ -163,7 +202,7 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
     const { t } = this.#options;
     const gone = error instanceof NotFoundError && this.#session !== undefined;
     if (gone) this.#keepSession(undefined);
-    if (gone && !this.#everConnected) {
+    if (gone && !this.#everConnected && this.#options.view !== true) {
       this.#line(DIM, t('[The earlier shell has ended; this is a new one]'));
       this.#connect();
       return;

@@ -1,108 +1,217 @@
-/** The seat terminals of this window: one per seat, found again when its icon is pressed again. */
+/** The seat terminals of this window: found again when a seat's icon is pressed again, and when the window was reloaded. */
 import type * as vscode from 'vscode';
-import { SeatTerminal } from '../../client/terminal/seat-terminal.ts';
+import {
+  SeatTerminal,
+  type SeatTerminalHandlers,
+  type SeatTerminalOptions,
+} from '../../client/terminal/seat-terminal.ts';
+import { listTerminalSessions } from '../../client/terminal/sessions.ts';
 import { seatSubject } from '../../protocol/operation.ts';
+import type { TerminalSessions } from '../../protocol/terminal.ts';
 import type { Seat } from '../../protocol/workshop.ts';
 import { Disposer } from '../disposer.ts';
-import { seatTitle } from '../model/seat-row.ts';
-import type { ModelState } from '../model/state.ts';
+import { SEAT_FLAGS, seatTitle } from '../model/seat-row.ts';
 import type { SeatAccess } from '../seat-access.ts';
-import { SeatPseudoterminal } from './seat-pseudoterminal.ts';
+import { TerminalMemory, type ShownShell } from './open-terminals.ts';
+import { SeatPseudoterminal, type Shell } from './seat-pseudoterminal.ts';
 
+/** A terminal of a seat; until VS Code has made it, only what it will show. */
 interface OpenTerminal {
-  readonly terminal: vscode.Terminal;
+  readonly workshopId: string;
+  readonly seat: number;
+  readonly isView: boolean;
   readonly pseudoterminal: SeatPseudoterminal;
+  terminal: vscode.Terminal | undefined;
+  session: string | undefined;
 }
+
+/** What is known of a seat now; undefined where nothing is. */
+export type LookAtSeat = (workshopId: string, seat: number) => Seat | 'gone' | undefined;
 
 export interface SeatTerminalsParts {
   readonly vs: typeof vscode;
   readonly access: SeatAccess;
-  /** Where the sessions of closed terminals are remembered; a session is worth nothing without a token. */
+  /** Where the sessions of closed terminals are remembered. */
   readonly memory: vscode.Memento;
+  /** Default: over the network. */
+  readonly connect?: (options: SeatTerminalOptions, handlers: SeatTerminalHandlers) => Shell;
 }
-
-const MEMORY_KEY = 'carapace.sessions';
 
 export class SeatTerminals {
   readonly #parts: SeatTerminalsParts;
-  readonly #open = new Map<string, OpenTerminal>();
+  readonly #memory: TerminalMemory;
+  readonly #open = new Set<OpenTerminal>();
+  /** What was open before the window was reloaded, until it is known whether its seat is still there. */
+  #toReopen: readonly ShownShell[];
   readonly #disposer = new Disposer();
 
   constructor(parts: SeatTerminalsParts) {
     this.#parts = parts;
-    this.#disposer.add(parts.vs.window.onDidCloseTerminal((terminal) => this.#closed(terminal)));
+    this.#memory = new TerminalMemory(parts.memory);
+    this.#toReopen = this.#memory.open;
+    const { window } = parts.vs;
+    this.#disposer.add(window.onDidOpenTerminal((terminal) => this.#opened(terminal)));
+    this.#disposer.add(window.onDidCloseTerminal((terminal) => this.#closed(terminal)));
   }
 
-  /** Closes the terminals of this window; their shells run on. */
+  /** Closes the terminals of this window; their shells run on, and another activation opens them again. */
   dispose(): void {
-    for (const { terminal } of this.#open.values()) terminal.dispose();
-    this.#open.clear();
     this.#disposer.dispose();
+    for (const { terminal } of this.#open) terminal?.dispose();
+    this.#open.clear();
   }
 
   /** Shows the seat's terminal, opened where there is none. @returns its name */
   show(workshopId: string, seat: Seat): string {
-    const key = seatSubject(workshopId, seat.seat);
-    const earlier = this.#open.get(key);
-    const living = earlier?.terminal.exitStatus === undefined ? earlier : undefined;
-    const { terminal } = living ?? this.#create(key, workshopId, seat);
+    const terminal =
+      this.#living(workshopId, seat.seat)?.terminal ?? this.#openOne(workshopId, seat, this.#last(workshopId, seat));
+    terminal.show();
+    return terminal.name;
+  }
+
+  /** What makes one more terminal of a seat: with the shell that was left last, where none is open, else a new one. */
+  another(workshopId: string, seat: Seat): vscode.ExtensionTerminalOptions {
+    const isFirst = this.#living(workshopId, seat.seat) === undefined;
+    return this.#options(
+      this.#prepare(workshopId, seat, isFirst ? this.#last(workshopId, seat) : undefined, false),
+      seat,
+    );
+  }
+
+  /** The shells that run in a seat, the one that was used last first. */
+  async sessions(workshopId: string, seat: number, signal: AbortSignal): Promise<TerminalSessions['sessions']> {
+    const access = await this.#parts.access.access(workshopId, seat, signal);
+    return listTerminalSessions({ access, workshopId, seat }, signal);
+  }
+
+  /** Shows what happens in a shell, without a way to type. @returns its name */
+  watch(workshopId: string, seat: Seat, session: string): string {
+    const known = [...this.#open].find((open) => open.isView && open.session === session && isLiving(open));
+    const terminal = known?.terminal ?? this.#make(this.#prepare(workshopId, seat, session, true), seat);
     terminal.show();
     return terminal.name;
   }
 
   /** Forgets the session of a seat whose shells have ended with it. */
   forget(workshopId: string, seat: number): void {
-    this.#remember(seatSubject(workshopId, seat), undefined);
+    this.#memory.forgetSession(seatSubject(workshopId, seat));
   }
 
   /** Follows the names of those who join. With a seat go its terminals, and the sessions that were remembered of it. */
-  update(state: ModelState): void {
-    for (const [key, { terminal, pseudoterminal }] of this.#open) {
-      const seat = state.seats.get(key);
-      if (seat === undefined) terminal.dispose();
-      else pseudoterminal.setTitle(seatTitle(seat.seat, seat.learner, this.#parts.vs.l10n.t));
+  update(look: LookAtSeat): void {
+    for (const { workshopId, seat, terminal, isView, pseudoterminal } of this.#open) {
+      const found = look(workshopId, seat);
+      if (found === 'gone') terminal?.dispose();
+      else if (found !== undefined) pseudoterminal.setTitle(this.#title(found, isView));
     }
-    for (const key of Object.keys(this.#sessions())) if (!state.seats.has(key)) this.#remember(key, undefined);
+    for (const subject of this.#memory.subjects) {
+      const [, workshop = '', seat] = /^workshop\/([^/]+)\/seat\/(\d+)$/.exec(subject) ?? [];
+      if (look(workshop, Number(seat)) === 'gone') this.#memory.forgetSession(subject);
+    }
+    this.#reopen(look);
   }
 
-  #create(key: string, workshopId: string, { seat, learner }: Seat): OpenTerminal {
+  /** Without a word or the focus: the window was reloaded, and what was there is to be there. */
+  #reopen(look: LookAtSeat): void {
+    if (this.#toReopen.length === 0) return;
+    const waiting: ShownShell[] = [];
+    const ready: (() => void)[] = [];
+    for (const shown of this.#toReopen) {
+      const seat = look(shown.workshop, shown.seat);
+      if (seat === 'gone' || [...this.#open].some(({ session }) => session === shown.session)) continue;
+      if (seat !== undefined && SEAT_FLAGS[seat.status].includes('openable'))
+        ready.push(() => this.#openOne(shown.workshop, seat, shown.session));
+      else waiting.push(shown);
+    }
+    this.#toReopen = waiting;
+    for (const open of ready) open();
+    this.#keepOpen();
+  }
+
+  #openOne(workshopId: string, seat: Seat, session: string | undefined): vscode.Terminal {
+    return this.#make(this.#prepare(workshopId, seat, session, false), seat);
+  }
+
+  #make(open: OpenTerminal, seat: Seat): vscode.Terminal {
+    open.terminal = this.#parts.vs.window.createTerminal(this.#options(open, seat));
+    return open.terminal;
+  }
+
+  #prepare(workshopId: string, { seat, learner }: Seat, session: string | undefined, isView: boolean): OpenTerminal {
     const { vs, access } = this.#parts;
-    const title = seatTitle(seat, learner, vs.l10n.t);
+    const connect = this.#parts.connect ?? ((options, handlers) => new SeatTerminal(options, handlers));
+    const mode = isView ? 'view' : 'write';
     const pseudoterminal = new SeatPseudoterminal({
       vs,
       t: vs.l10n.t,
-      title,
-      session: this.#sessions()[key],
+      title: this.#title({ seat, learner }, isView),
+      session,
+      view: isView,
       connect: (options, handlers) =>
-        new SeatTerminal(
-          { ...options, workshopId, seat, getAccess: (signal) => access.access(workshopId, seat, signal) },
+        connect(
+          { ...options, workshopId, seat, mode, getAccess: (signal) => access.access(workshopId, seat, signal) },
           handlers,
         ),
-      remember: (session) => this.#remember(key, session),
+      remember: (kept) => this.#remember(open, kept),
     });
-    // Only a name and an icon: VS Code logs the options of a terminal.
-    const terminal = vs.window.createTerminal({
-      name: title,
-      pty: pseudoterminal,
-      iconPath: new vs.ThemeIcon('mortar-board'),
-      isTransient: true,
-    });
-    const opened = { terminal, pseudoterminal };
-    this.#open.set(key, opened);
-    return opened;
+    const open: OpenTerminal = { workshopId, seat, isView, pseudoterminal, terminal: undefined, session };
+    this.#open.add(open);
+    return open;
+  }
+
+  /** Only a name and an icon: VS Code logs the options of a terminal. */
+  #options({ pseudoterminal, isView }: OpenTerminal, seat: Seat): vscode.ExtensionTerminalOptions {
+    const iconPath = new this.#parts.vs.ThemeIcon(isView ? 'eye' : 'mortar-board');
+    return { name: this.#title(seat, isView), pty: pseudoterminal, iconPath, isTransient: true };
+  }
+
+  #title({ seat, learner }: Pick<Seat, 'seat' | 'learner'>, isView: boolean): string {
+    const { t } = this.#parts.vs.l10n;
+    const title = seatTitle(seat, learner, t);
+    return isView ? t('{0} · view', title) : title;
+  }
+
+  #last(workshopId: string, { seat }: Seat): string | undefined {
+    return this.#memory.session(seatSubject(workshopId, seat));
+  }
+
+  #living(workshopId: string, seat: number): OpenTerminal | undefined {
+    return [...this.#open].find(
+      (open) => !open.isView && open.workshopId === workshopId && open.seat === seat && isLiving(open),
+    );
+  }
+
+  /** VS Code makes the terminals of a profile itself. */
+  #opened(terminal: vscode.Terminal): void {
+    const { creationOptions } = terminal;
+    if (!('pty' in creationOptions)) return;
+    for (const open of this.#open) if (open.pseudoterminal === creationOptions.pty) open.terminal = terminal;
   }
 
   #closed(terminal: vscode.Terminal): void {
-    for (const [key, open] of this.#open) if (open.terminal === terminal) this.#open.delete(key);
+    for (const open of this.#open) if (open.terminal === terminal) this.#open.delete(open);
+    // A window that goes closes its terminals, too.
+    if (terminal.exitStatus?.reason !== this.#parts.vs.TerminalExitReason.Shutdown) this.#keepOpen();
   }
 
-  #sessions(): Readonly<Record<string, string>> {
-    return this.#parts.memory.get<Record<string, string>>(MEMORY_KEY, {});
+  #remember(open: OpenTerminal, session: string | undefined): void {
+    const { workshopId: workshop, seat, isView } = open;
+    const earlier = open.session;
+    open.session = session;
+    if (isView) return;
+    if (session !== undefined) this.#memory.keepSession({ workshop, seat, session });
+    else if (earlier !== undefined) this.#memory.forgetSession(seatSubject(workshop, seat), earlier);
+    this.#keepOpen();
   }
 
-  #remember(key: string, session: string | undefined): void {
-    const others = Object.entries(this.#sessions()).filter(([other]) => other !== key);
-    const sessions = session === undefined ? others : [...others, [key, session]];
-    void this.#parts.memory.update(MEMORY_KEY, Object.fromEntries(sessions));
+  #keepOpen(): void {
+    const open = [...this.#open].flatMap(({ workshopId: workshop, seat, session, isView }) =>
+      session === undefined || isView ? [] : [{ workshop, seat, session }],
+    );
+    this.#memory.keepOpen([...this.#toReopen, ...open]);
   }
+}
+
+function isLiving({ terminal }: OpenTerminal): boolean {
+  return terminal !== undefined && terminal.exitStatus === undefined;
 }

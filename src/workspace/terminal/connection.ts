@@ -9,10 +9,14 @@ import {
   type ServerControl,
 } from '../../protocol/terminal.ts';
 import type { ClientRecord } from './client-book.ts';
+import type { Redraw } from './screen.ts';
 import type { Session, SessionClient } from './session.ts';
 
-/** Output handed to a socket and not yet taken by the network: what a stalled client costs. */
+/** Output handed to a socket and not yet taken by the network: with a redraw, what a stalled client costs. */
 const PENDING_BYTES = 262_144;
+
+/** A window that is dragged has many sizes: the last one counts. */
+const SIZE_SETTLES_MS = 150;
 
 /** Close codes of a client that left on purpose: normal, going away, and none given (RFC 6455, 7.4.1). */
 const GOODBYE_CODES = [1000, 1001, 1005];
@@ -23,6 +27,8 @@ export interface ConnectionOptions {
   readonly writer: boolean;
   /** Whether the client speaks `carapace.tty.v1`; else it gets bytes only. */
   readonly v1: boolean;
+  /** Whether a gap in its output is to be bridged by a drawing of the screen. */
+  readonly redraw: boolean;
   /** The absolute offset of the first byte that the client wants. */
   readonly offset: number;
 }
@@ -32,6 +38,7 @@ export class Connection implements SessionClient {
   readonly name: string | undefined;
   readonly writer: boolean;
   readonly #v1: boolean;
+  readonly #redraws: boolean;
   readonly #socket: WebSocket;
   readonly #session: Session;
   /** Absolute offsets: what is to be sent next, what the network has taken, what the client says it has consumed. */
@@ -45,6 +52,9 @@ export class Connection implements SessionClient {
   #inputTold: number;
   #inputTotal = 0;
   #telling = false;
+  /** Whether a viewer has yet to be shown the terminal at its new size. */
+  #hasOldSize = false;
+  #sizeTimer: NodeJS.Timeout | undefined;
   #finished = false;
 
   /** Joins the session and sends what the client has missed. */
@@ -55,9 +65,11 @@ export class Connection implements SessionClient {
     this.name = options.name;
     this.writer = options.writer;
     this.#v1 = options.v1;
-    this.#next = Math.max(options.offset, session.ring.start);
+    this.#redraws = options.redraw && options.v1;
+    this.#next = options.offset;
     this.#flushed = this.#next;
     this.#acknowledged = this.#next;
+    const redraw = this.#next < session.ring.start ? this.#skip() : undefined;
     socket.on('message', (data, isBinary) => this.#message(data, isBinary));
     socket.on('pong', () => (this.#alive = true));
     socket.on('close', (code) => this.#closed(code));
@@ -66,6 +78,7 @@ export class Connection implements SessionClient {
     this.#record = session.join(this);
     this.#inputTold = this.#record.taken;
     this.#sendReady(this.#next - options.offset);
+    this.#sendRedraw(redraw);
     // What was taken while it was away.
     if (this.#inputTold > 0) this.#send({ type: 'ack', bytes: this.#inputTold });
     session.announce();
@@ -117,6 +130,16 @@ export class Connection implements SessionClient {
     this.#send({ type: 'viewers', count, names: [...names] });
   }
 
+  /** A viewer has no size of its own: it is drawn the screen anew, at the size in which it will go on. */
+  sizeChanged(): void {
+    if (this.writer || !this.#redraws) return;
+    clearTimeout(this.#sizeTimer);
+    this.#sizeTimer = setTimeout(() => {
+      this.#hasOldSize = true;
+      this.#pump();
+    }, SIZE_SETTLES_MS);
+  }
+
   superseded(): void {
     this.#close(CLOSE_CODE.superseded, 'The same client has connected again.');
   }
@@ -140,12 +163,13 @@ export class Connection implements SessionClient {
   #pump(): void {
     const { ring, exit } = this.#session;
     while (this.#socket.readyState === this.#socket.OPEN) {
+      if (this.#hasOldSize && this.#pending < PENDING_BYTES) this.#catchUp();
       if (this.#next === ring.end) {
         if (exit !== undefined && this.#pending === 0) this.#finish();
         return;
       }
       if (this.#pending >= PENDING_BYTES) return;
-      if (this.#next < ring.start) this.#skip();
+      if (this.#next < ring.start) this.#catchUp();
       else this.#sendPiece(Math.min(ring.end, this.#next + TERMINAL.frameBytes));
     }
   }
@@ -153,6 +177,11 @@ export class Connection implements SessionClient {
   #sendPiece(to: number): void {
     const piece = this.#session.ring.slice(this.#next, to);
     this.#next = to;
+    this.#sendBytes(piece, to);
+  }
+
+  /** @param to where the network has the output when it has taken these bytes */
+  #sendBytes(piece: Buffer, to: number): void {
     this.#pending += piece.length;
     this.#socket.send(piece, (error) => {
       if (error) return;
@@ -163,13 +192,32 @@ export class Connection implements SessionClient {
     });
   }
 
-  /** The client was too slow: the ring no longer has what it should get next. */
-  #skip(): void {
-    const skipped = this.#session.ring.start - this.#next;
-    this.#next += skipped;
+  /** The ring no longer has what the client should get next, or what it shows is of another size. */
+  #catchUp(): void {
+    this.#hasOldSize = false;
+    const before = this.#next;
+    const redraw = this.#skip();
+    this.#sendReady(this.#next - before);
+    this.#sendRedraw(redraw);
+  }
+
+  /** Goes on behind the gap: with a drawing of the screen, which is as it is at the ring's end, or without. */
+  #skip(): Redraw | undefined {
+    const { ring, screen } = this.#session;
+    const redraw = this.#redraws ? screen.redraw() : undefined;
+    this.#next = redraw === undefined ? Math.max(this.#next, ring.start) : ring.end;
     this.#flushed = this.#next;
     this.#acknowledged = this.#next;
-    this.#sendReady(skipped);
+    return redraw;
+  }
+
+  #sendRedraw(redraw: Redraw | undefined): void {
+    if (redraw === undefined) return;
+    const { bytes, cols, rows } = redraw;
+    this.#send({ type: 'redraw', bytes: bytes.length, cols, rows });
+    for (let at = 0; at < bytes.length; at += TERMINAL.frameBytes) {
+      this.#sendBytes(bytes.subarray(at, at + TERMINAL.frameBytes), this.#next);
+    }
   }
 
   /** All has been sent, so the end can be told. */
@@ -233,6 +281,7 @@ export class Connection implements SessionClient {
   }
 
   #closed(code: number): void {
+    clearTimeout(this.#sizeTimer);
     if (this.#finished && code === CLOSE_CODE.exit) this.#session.leave(this, 'finished');
     else this.#session.leave(this, GOODBYE_CODES.includes(code) ? 'left' : 'cut');
   }

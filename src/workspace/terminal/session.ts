@@ -4,6 +4,7 @@ import { ClientBook, type ClientRecord } from './client-book.ts';
 import { waitFor, type Wait } from './flow.ts';
 import type { Pty, PtyExit, PtyHandlers } from './pty.ts';
 import { Ring } from './ring.ts';
+import { Screen } from './screen.ts';
 
 /** What a session has to know of a connection. */
 export interface SessionClient {
@@ -22,6 +23,8 @@ export interface SessionClient {
   /** There is room for input again, after {@link Session.input} has said that there is none. */
   inputWanted(): void;
   viewersChanged(count: number, names: readonly string[]): void;
+  /** The terminal has another size. */
+  sizeChanged(): void;
   /** A newer connection has this one's id. */
   superseded(): void;
 }
@@ -45,6 +48,8 @@ export class Session {
   readonly id: string;
   readonly creator: string | undefined;
   readonly ring = new Ring(TERMINAL.ringBytes);
+  readonly screen: Screen;
+  readonly createdAt = new Date();
   readonly #options: SessionOptions;
   readonly #pty: Pty;
   readonly #book = new ClientBook();
@@ -69,9 +74,11 @@ export class Session {
     this.creator = options.creator;
     this.#cols = options.cols;
     this.#rows = options.rows;
+    this.screen = new Screen(this.ring, options.cols, options.rows);
     this.#pty = options.startPty({
       onData: (chunk) => {
         this.ring.append(chunk);
+        this.screen.outputChanged();
         this.#notifyClients();
         this.reflow();
       },
@@ -148,7 +155,9 @@ export class Session {
     if (cols === this.#cols && rows === this.#rows) return;
     this.#cols = cols;
     this.#rows = rows;
+    this.screen.resize(cols, rows);
     this.#pty.resize(cols, rows);
+    for (const client of this.clients) client.sizeChanged();
   }
 
   /** Decides again whether the program has to wait: output has come or was consumed, or a client has come or gone. */

@@ -2,7 +2,7 @@
 import { kernelRandomBytes } from '../kernel-random.ts';
 import type { Logger } from 'pino';
 import { NoCapacityError } from '../../protocol/errors.ts';
-import { TERMINAL, type TerminalQuery } from '../../protocol/terminal.ts';
+import { TERMINAL, type TerminalQuery, type TerminalSessions } from '../../protocol/terminal.ts';
 import { Pty } from './pty.ts';
 import { Session } from './session.ts';
 
@@ -44,6 +44,15 @@ export class Sessions {
     return [...this.#kept.values()].filter(({ session }) => session.exit === undefined).length;
   }
 
+  /** The shells that run, the one that was used last first. */
+  list(): TerminalSessions {
+    const running = [...this.#kept.values()].map(({ session }) => session).filter(({ exit }) => exit === undefined);
+    const sessions = running.reverse().map(({ id, screen, clients, createdAt }) => {
+      return { id, title: screen.title, viewers: clients.length, created_at: createdAt.toISOString() };
+    });
+    return { sessions };
+  }
+
   /** Every connection to any shell, and how many of these only watch. */
   get connections(): { readonly all: number; readonly viewers: number } {
     const clients = [...this.#kept.values()].flatMap(({ session }) => session.clients);
@@ -71,7 +80,10 @@ export class Sessions {
   /** Ends all shells; resolves when they are gone, or killed after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     const running = [...this.#kept.values()].filter(({ session }) => session.exit === undefined);
-    for (const kept of this.#kept.values()) clearTimeout(kept.timer);
+    for (const { session, timer } of this.#kept.values()) {
+      clearTimeout(timer);
+      session.screen.dispose();
+    }
     this.#kept.clear();
     await Promise.all(running.map(({ session }) => session.end(graceMs)));
   }
@@ -125,6 +137,7 @@ export class Sessions {
   #forget(session: Session): void {
     clearTimeout(this.#kept.get(session.id)?.timer);
     this.#kept.delete(session.id);
+    session.screen.dispose();
     if (session.exit === undefined) void session.end();
     this.#options.log.info({ shell: shortId(session), exit: session.exit }, 'shell forgotten');
   }
@@ -143,6 +156,6 @@ export class Sessions {
 }
 
 /** A session's id lets one in, so a log has only enough of it to tell shells apart. */
-function shortId({ id }: Session): string {
+export function shortId({ id }: Session): string {
   return id.slice(0, 6);
 }

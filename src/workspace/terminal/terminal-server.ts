@@ -1,12 +1,12 @@
-/** The seat's terminals on their own port: `/health` and the WebSocket `/terminal`. */
-import { randomUUID } from 'node:crypto';
+/** The seat's terminals on their own port: `/health`, `/sessions` and the WebSocket `/terminal`. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { rawErrorAnswer } from '../../lib/http-errors.ts';
+import { requestIdOf } from '../../lib/request-id.ts';
 import { TRUSTED_HEADERS } from '../../protocol/agent.ts';
-import { NoCapacityError, NotFoundError, parseInput } from '../../protocol/errors.ts';
+import { InvalidInputError, NoCapacityError, NotFoundError, parseInput } from '../../protocol/errors.ts';
 import {
   CLOSE_CODE,
   TERMINAL,
@@ -14,11 +14,11 @@ import {
   terminalQuerySchema,
   type TerminalQuery,
 } from '../../protocol/terminal.ts';
-import { answerHealth, type HealthSource } from '../health.ts';
-import { serve } from '../http/exchange.ts';
+import { allowMethods, answerHealth, type HealthSource } from '../health.ts';
+import { sendJson, serve } from '../http/exchange.ts';
 import { boundedServer } from '../http/listen.ts';
 import { Connection } from './connection.ts';
-import type { Sessions } from './sessions.ts';
+import { shortId, type Sessions } from './sessions.ts';
 
 /** How often a connection has to show that its other side is there, where nothing else is said. */
 const ALIVE_CHECK_MS = 25_000;
@@ -26,6 +26,7 @@ const ALIVE_CHECK_MS = 25_000;
 const GOING_AWAY = 1001;
 const TRY_AGAIN_LATER = 1013;
 const MAX_NAME_LENGTH = 64;
+const NOTHING_ELSE = 'There are only /health, /sessions and /terminal here.';
 
 export interface TerminalServer {
   readonly server: Server;
@@ -51,14 +52,18 @@ export function createTerminalServer(
   });
   // A plain client knows nothing of our frames: what it pastes may come in one.
   const plain = new WebSocketServer({ ...bounds, maxPayload: TERMINAL.inputBytes, handleProtocols: () => false });
+  for (const sockets of [v1, plain]) sockets.on('wsClientError', refuseHandshake);
 
   const server = boundedServer((request, response) => {
     void serve(
       request,
       response,
       (exchange) => {
-        if (exchange.path !== '/health') throw new NotFoundError('There are only /health and /terminal here.');
-        answerHealth(exchange, health);
+        if (exchange.path === '/health') answerHealth(exchange, health);
+        else if (exchange.path === '/sessions') {
+          allowMethods(exchange, ['GET', 'HEAD']);
+          sendJson(exchange, 200, sessions.list());
+        } else throw new NotFoundError(NOTHING_ELSE);
         return Promise.resolve();
       },
       log,
@@ -91,7 +96,10 @@ export function createTerminalServer(
     const { cols, rows } = session.size;
     if (writer) session.resize(query.cols ?? cols, query.rows ?? rows);
     const offset = query.offset ?? 0;
-    return new Connection(socket, session, { id: query.client, name: nameOf(request), writer, v1: speaksV1, offset });
+    const redraw = query.redraw === '1';
+    const name = nameOf(request);
+    log.info({ request_id: requestIdOf(request.headers), session: shortId(session), writer }, 'terminal opened');
+    return new Connection(socket, session, { id: query.client, name, writer, v1: speaksV1, redraw, offset });
   }
 
   function findSession(socket: WebSocket, query: TerminalQuery): ReturnType<Sessions['find']> {
@@ -125,14 +133,20 @@ export function createTerminalServer(
   };
 }
 
+/** In place of the answer of `ws`, which is a page for people. */
+function refuseHandshake(_error: Error, socket: Duplex, request: IncomingMessage): void {
+  const refusal = new InvalidInputError('The request is no valid WebSocket handshake.');
+  socket.end(rawErrorAnswer(refusal, requestIdOf(request.headers)), () => socket.destroy());
+}
+
 /** The query of `/terminal`; undefined where the request was refused with an HTTP status. */
 function queryOf(request: IncomingMessage, socket: Duplex): TerminalQuery | undefined {
   try {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-    if (path !== '/terminal') throw new NotFoundError('There are only /health and /terminal here.');
+    if (path !== '/terminal') throw new NotFoundError(NOTHING_ELSE);
     return parseInput(terminalQuerySchema, Object.fromEntries(new URLSearchParams(query)));
   } catch (error) {
-    socket.end(rawErrorAnswer(error, randomUUID()), () => socket.destroy());
+    socket.end(rawErrorAnswer(error, requestIdOf(request.headers)), () => socket.destroy());
     return undefined;
   }
 }
