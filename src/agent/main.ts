@@ -10,6 +10,7 @@ import { VERSION } from '../lib/version.ts';
 import { Agent } from './agent.ts';
 import { choosePort, removeAgentFile, writeAgentFile } from './agent-file.ts';
 import { ensurePrivateFolder, FolderError } from './private-folder.ts';
+import { Revocations } from './seats/revocations.ts';
 import { SeatRegistry } from './seats/seat-registry.ts';
 import { createServer } from './server.ts';
 import { readSettings, UsageError, type Settings } from './settings.ts';
@@ -58,9 +59,10 @@ function driverOf(settings: Settings, folders: Folders, log: Logger): Promise<Vm
   });
 }
 
-function createAgent(driver: VmDriver, settings: Settings, log: Logger): Agent {
+async function createAgent(driver: VmDriver, settings: Settings, folders: Folders, log: Logger): Promise<Agent> {
   const capacity = settings.capacity === undefined ? {} : { capacity: settings.capacity };
-  const seats = new SeatRegistry({ driver, log, ...capacity });
+  const revocations = await Revocations.open(join(folders.state, 'revocations.json'));
+  const seats = new SeatRegistry({ driver, log, revocations, ...capacity });
   return new Agent({ driver, seats, workerId: settings.workerId, log });
 }
 
@@ -69,7 +71,7 @@ async function serve(settings: Settings, folders: Folders, log: Logger): Promise
   const ended = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended.abort());
   const driver = await driverOf(settings, folders, log);
-  const agent = createAgent(driver, settings, log);
+  const agent = await createAgent(driver, settings, folders, log);
   const server = createServer({ ...settings, agent, log });
   const port = await choosePort(folders.state, settings.host, settings.port);
   const url = await server.listen({ host: settings.host, port });

@@ -7,6 +7,7 @@ import {
   agentInfoSchema,
   createVmSchema,
   deleteVmQuerySchema,
+  resetVmSchema,
   vmSchema,
   vmsAnswerSchema,
   type CreateVm,
@@ -70,7 +71,13 @@ function addSeats(service: HttpService, agent: Agent): void {
 
   const one = { schema: { params: seatParamsSchema, response: { 200: vmSchema } } };
   service.get('/vms/:workshop/:seat', one, (request) => agent.seats.get(keyOf(request.params)));
-  service.post('/vms/:workshop/:seat/reset', one, (request) => agent.seats.reset(keyOf(request.params)));
+
+  const reset = {
+    schema: { params: seatParamsSchema, body: z.optional(z.nullable(resetVmSchema)), response: { 200: vmSchema } },
+  };
+  service.post('/vms/:workshop/:seat/reset', reset, ({ params, body }) =>
+    agent.seats.reset(keyOf(params), { generation: body?.generation }),
+  );
 
   const remove = { schema: { params: seatParamsSchema, querystring: deleteVmQuerySchema } };
   service.delete('/vms/:workshop/:seat', remove, async (request, reply) => {

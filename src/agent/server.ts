@@ -1,7 +1,12 @@
 /** The agent's HTTP server: its API, and the proxy to the seats. */
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { requireBearer } from '../lib/bearer.ts';
+import { addMetricsRoute } from '../lib/http-metrics.ts';
 import { createHttpService, type HttpService } from '../lib/http-service.ts';
 import type { Agent } from './agent.ts';
+import { measureAgent } from './metrics.ts';
+import { prepareOpenapi } from './openapi.ts';
 import type { Gate } from './proxy/gate.ts';
 import { proxyRequest } from './proxy/http.ts';
 import { PROXY_PREFIX } from './proxy/target.ts';
@@ -37,22 +42,37 @@ function addProxy(service: HttpService, gate: Gate): void {
 
 /** Makes the server, not listening yet. Closing it ends every connection, terminals too. */
 export function createServer(options: ServerOptions): HttpService {
-  const { agent, log } = options;
-  const gate: Gate = {
-    seats: agent.seats,
-    verify: createTokenVerifier(options.agentToken, options.workspaceTokenSecret),
-    allowedOrigins: new Set(options.allowedOrigins),
-    isOpen: () => agent.isOpen,
-  };
+  const { agent, agentToken, log } = options;
   const service = createHttpService({
     log,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     rewriteUrl: (target) => (target.startsWith(PROXY_PREFIX) ? PROXY_ROUTE : target),
   });
-  addRoutes(service, agent, options.agentToken);
+  const metrics = measureAgent(service, agent, PROXY_ROUTE);
+  const addOpenapi = prepareOpenapi(service);
+  const gate: Gate = {
+    seats: agent.seats,
+    verify: metrics.counting(
+      createTokenVerifier(agentToken, options.workspaceTokenSecret, (seat, generation) =>
+        agent.seats.isRevoked(seat, generation),
+      ),
+    ),
+    allowedOrigins: new Set(options.allowedOrigins),
+    isOpen: () => agent.isOpen,
+  };
+  addRoutes(service, agent, agentToken);
+  void service.register((telling: HttpService, _options, done) => {
+    telling.addHook('onRequest', requireBearer(agentToken));
+    addMetricsRoute(telling, metrics.registry);
+    addOpenapi(telling);
+    done();
+  });
   addProxy(service, gate);
   const terminals = new TerminalProxy(gate, log);
-  service.server.on('upgrade', terminals.handle);
+  service.server.on('upgrade', (request, socket: Socket, head) => {
+    metrics.follow(socket);
+    terminals.handle(request, socket, head);
+  });
   service.addHook('preClose', (done) => {
     terminals.close();
     done();

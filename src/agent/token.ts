@@ -34,8 +34,13 @@ function claimedWorkshop(token: string): string | undefined {
  * Makes the check of tokens.
  * @param agentToken opens every seat, as an instructor
  * @param workspaceTokenSecret what the keys of seat tokens are derived from (see `workshopKey`)
+ * @param isRevoked whether learners' tokens of that generation of a seat are not valid any more
  */
-export function createTokenVerifier(agentToken: string, workspaceTokenSecret: string): TokenVerifier {
+export function createTokenVerifier(
+  agentToken: string,
+  workspaceTokenSecret: string,
+  isRevoked: (seat: SeatKey, generation: number) => boolean,
+): TokenVerifier {
   const keys = new Map<string, Uint8Array>();
 
   /** Remembered after a token has proved to be right, so that made up workshops cannot fill the memory. */
@@ -56,8 +61,11 @@ export function createTokenVerifier(agentToken: string, workspaceTokenSecret: st
       const claims = seatClaimsSchema.safeParse((await jwtVerify(token, key, options)).payload);
       if (!claims.success) return undefined;
       remember(workshopId, key);
-      const { role, name, seat } = claims.data;
-      return { role, name, seat: { workshopId, seatId: seat } };
+      const { role, name, seat, generation = 0 } = claims.data;
+      const seatKey = { workshopId, seatId: seat };
+      // The teacher's own tokens stay: only a learner can lose a seat.
+      if (role === 'learner' && isRevoked(seatKey, generation)) return undefined;
+      return { role, name, seat: seatKey };
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined;
       throw error;

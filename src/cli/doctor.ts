@@ -1,9 +1,11 @@
 /** `carapace doctor`: what works on this machine, and what is missing for more. Needs no control plane. */
 import { resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
+import { stateFolder } from '../lib/state-folder.ts';
 import type { ClusterCheck } from '../protocol/cluster.ts';
 import { lookAtMachine, type MachineFacts } from '../provisioning/workers/local/machine-facts.ts';
 import { checkReport } from './cluster-render.ts';
+import { examineMachine, machineText } from './doctor/machine.ts';
 import { areSeatsWell, seatsReport, seatsText } from './doctor/seats.ts';
 import { EXIT } from './failures.ts';
 import { interruptible } from './interrupt.ts';
@@ -14,6 +16,9 @@ const SEATS_MS = 120_000;
 /** SkyPilot's server may have to start, and every cloud is asked. */
 const SERVER_MS = 170_000;
 
+const PARTS = ['seats', 'server', 'machine'] as const;
+type Part = (typeof PARTS)[number];
+
 interface DoctorOptions {
   readonly json?: true;
   readonly skyPath?: string;
@@ -23,34 +28,35 @@ export function addDoctorCommand(program: Command, io: CliIo): void {
   program
     .command('doctor')
     .description('say what works on this machine, and what is missing for more; exit 1 where something is')
-    .addArgument(
-      new Argument('[part]', 'only this: seats of this machine, or the cloud server').choices(['seats', 'server']),
-    )
+    .addArgument(new Argument('[part]', 'only this: the machine, its seats, or the cloud server').choices(PARTS))
     .option('--sky-path <path>', 'where the sky command is; default: on the PATH of the login shell')
     .option('--json', 'print JSON and nothing else')
-    .action((part: 'seats' | 'server' | undefined, options: DoctorOptions) =>
+    .action((part: Part | undefined, options: DoctorOptions) =>
       interruptible((signal) => examine(io, part, options, signal)),
     );
 }
 
-async function examine(
-  io: CliIo,
-  part: 'seats' | 'server' | undefined,
-  options: DoctorOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function examine(io: CliIo, part: Part | undefined, options: DoctorOptions, signal: AbortSignal): Promise<void> {
   const tell = async (text: string): Promise<void> => {
     if (!options.json) await writeLine(io.stdout, text);
   };
-  const facts = part === 'server' ? undefined : await lookAtSeats(io, signal);
+  const wants = (one: Part): boolean => part === undefined || part === one;
+  const machine = wants('machine') ? await examineMachine(stateFolder(io.environment)) : undefined;
+  if (machine !== undefined) await tell(machineText(machine) + (part === undefined ? '\n' : ''));
+  const facts = wants('seats') ? await lookAtSeats(io, signal) : undefined;
   if (facts !== undefined) await tell(seatsText(facts));
   if (part === undefined) await tell('\nThe cloud server, by SkyPilot:');
-  const check = part === 'seats' ? undefined : await lookAtServer(options.skyPath, signal);
+  const check = wants('server') ? await lookAtServer(options.skyPath, signal) : undefined;
   if (check !== undefined) await tell(checkReport(check));
   const seats = facts === undefined ? undefined : seatsReport(facts);
   if (options.json)
-    await writeLine(io.stdout, JSON.stringify({ ...(seats && { seats }), ...(check && { server: check }) }));
-  const isWell = (seats === undefined || areSeatsWell(seats)) && (check === undefined || isServerWell(check));
+    await writeLine(
+      io.stdout,
+      JSON.stringify({ ...(machine && { machine }), ...(seats && { seats }), ...(check && { server: check }) }),
+    );
+  const isMachineWell = machine === undefined || machine.every(({ ok }) => ok);
+  const isWell =
+    isMachineWell && (seats === undefined || areSeatsWell(seats)) && (check === undefined || isServerWell(check));
   if (!isWell) io.outcome.code = EXIT.failed;
 }
 

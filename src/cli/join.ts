@@ -1,9 +1,7 @@
 /** `carapace join`: take a seat and open its terminal. */
-import { join as joinPath } from 'node:path';
 import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
-import { ensureControlPlane } from '../client/daemon.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { joinRequestSchema, type Joined } from '../protocol/access.ts';
 import { CarapaceError, UnavailableError } from '../protocol/errors.ts';
@@ -13,15 +11,19 @@ import { attach } from './attach.ts';
 import { DETACH_KEYS } from './detach-filter.ts';
 import { interruptible } from './interrupt.ts';
 import { writeLine, type CliIo } from './io.ts';
-import { parseJoinLink } from '../protocol/join-link.ts';
+import { formatJoinLink, parseJoinLink, type JoinLink } from '../protocol/join-link.ts';
 import { JoinedSeats } from './joined-seats.ts';
-import { namedServer, withCommonOptions, type CommonOptions } from './session.ts';
+import { ownControlPlane } from './own-control-plane.ts';
+import { namedServer, print, withCommonOptions, type CommonOptions } from './session.ts';
+import { trustServer } from './trusted-servers.ts';
 
 /** 31 to the power of 26: nobody guesses it. */
 const REJOIN_CODE_LENGTH = 26;
 
 interface JoinOptions extends CommonOptions {
   readonly name?: string;
+  readonly fingerprint?: string;
+  readonly personalLink?: true;
   readonly session?: string;
 }
 
@@ -33,18 +35,28 @@ export function addJoinCommand(program: Command, io: CliIo): void {
     )
     .argument('<link>', 'such as https://SERVER/join#ABCD-2345, or the code alone')
     .option('--name <name>', 'what the teacher sees you as')
-    .option('--session <id>', 'come back to a shell that was left');
+    .option('--session <id>', 'come back to a shell that was left')
+    .option('--fingerprint <sha256>', 'what your teacher tells of a server with a certificate of its own')
+    .option('--personal-link', 'print the link that leads back to your seat from another machine, and open no shell');
   withCommonOptions(command).action(async (link: string, options: JoinOptions) => {
-    const { server, code } = parseJoinLink(link);
-    parseRequest(joinRequestSchema, requestOf(code, options.name, undefined));
+    const parsed = parseJoinLink(link);
+    const { server, code } = parsed;
+    parseRequest(joinRequestSchema, requestOf(code, options.name, parsed.rejoinCode));
     const connection = await interruptible((signal) => connectionFor(io, server, options, signal));
-    const seat = new Joining(new ControlPlaneClient(connection), connection.url, code, options.name, io);
+    const seat = new Joining(connection, parsed, options.name, io);
     const joined = await interruptible((signal) => seat.join(signal));
+    if (options.personalLink === true) {
+      const personal = formatJoinLink(connection.url, code, joined.rejoin_code);
+      await print(io, options, { link: personal }, () => personal);
+      return;
+    }
     if (options.json) {
       await writeLine(io.stdout, JSON.stringify(joined));
       return;
     }
-    io.outcome.code = await enter(io, seat, joined, link, options);
+    // Whoever came by a personal link comes back without its secret: that is kept here.
+    const again = parsed.rejoinCode === undefined ? link : formatJoinLink(connection.url, code);
+    io.outcome.code = await enter(io, seat, joined, again, options);
   });
 }
 
@@ -60,28 +72,34 @@ async function connectionFor(
   signal: AbortSignal,
 ): Promise<Connection> {
   const url = server ?? options.server;
-  if (url !== undefined) return { ...namedServer(io, url), token: '' };
-  const program = joinPath(io.programFolder, 'cli.cjs');
-  return ensureControlPlane({ stateFolder: stateFolder(io.environment), program, signal });
+  if (url !== undefined) {
+    const certificate = await trustServer(io, url, options.fingerprint, signal);
+    return { ...namedServer(io, url), token: '', ...(certificate !== undefined && { certificate }) };
+  }
+  return ownControlPlane(io, options.json ?? false, signal);
 }
 
+/** Somebody's way into their seat, as often as they come. */
 class Joining {
   readonly #client: ControlPlaneClient;
   readonly #server: string;
   readonly #code: string;
+  readonly #linked: string | undefined;
   readonly #name: string | undefined;
   readonly #seats: JoinedSeats;
 
-  constructor(client: ControlPlaneClient, server: string, code: string, name: string | undefined, io: CliIo) {
-    this.#client = client;
-    this.#server = server;
-    this.#code = code;
+  constructor(connection: Connection, link: JoinLink, name: string | undefined, io: CliIo) {
+    this.#client = new ControlPlaneClient(connection);
+    this.#server = connection.url;
+    this.#code = link.code;
+    this.#linked = link.rejoinCode;
     this.#name = name;
     this.#seats = new JoinedSeats(stateFolder(io.environment));
   }
 
   /** Joins, or joins again. The code to come back with is kept before it is used: a lost answer costs no seat. */
   async join(signal: AbortSignal): Promise<Joined> {
+    if (this.#linked !== undefined) return this.#joinAs(this.#linked, signal);
     const kept = await this.#seats.rejoinCode(this.#server, this.#code);
     const rejoinCode = kept ?? randomText(REJOIN_CODE_LENGTH);
     if (kept === undefined) await this.#seats.remember(this.#server, this.#code, rejoinCode);
@@ -92,6 +110,13 @@ class Joining {
       if (kept === undefined && refused) await this.#seats.forget(this.#server, this.#code);
       throw error;
     }
+  }
+
+  /** By a personal link: its code is kept once it has proved to be right. */
+  async #joinAs(rejoinCode: string, signal: AbortSignal): Promise<Joined> {
+    const joined = await this.#client.join(requestOf(this.#code, this.#name, rejoinCode), signal);
+    await this.#seats.remember(this.#server, this.#code, rejoinCode);
+    return joined;
   }
 }
 

@@ -10,6 +10,7 @@ import { addJoinCommand } from './join.ts';
 import { addLogsCommand } from './logs.ts';
 import { addQaCommand } from './qa/qa.ts';
 import { addSeatCommands } from './seat.ts';
+import { addLearnerCommands } from './seat-free.ts';
 import { addAgentCommand, addServeCommand } from './serve.ts';
 import { addStatusCommand } from './status.ts';
 import { addWorkshopCommands } from './workshop.ts';
@@ -44,6 +45,7 @@ function buildProgram(io: CliIo, json: boolean): Command {
   addWorkshopCommands(program, io);
   addJoinCommand(program, io);
   addSeatCommands(program, io);
+  addLearnerCommands(program, io);
   addQaCommand(program, io);
   addLogsCommand(program, io);
   addAgentCommand(program, io);

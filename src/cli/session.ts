@@ -1,11 +1,9 @@
 /** What the commands share: the control plane to talk to, and the two ways of output. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
-import { ensureControlPlane } from '../client/daemon.ts';
-import { stateFolder } from '../lib/state-folder.ts';
 import { writeLine, type CliIo } from './io.ts';
+import { ownControlPlane } from './own-control-plane.ts';
 
 /** Options of every command that talks to a control plane. */
 export interface CommonOptions {
@@ -34,12 +32,7 @@ export async function controlPlane(
   signal: AbortSignal,
 ): Promise<ControlPlaneClient> {
   if (options.server !== undefined) return new ControlPlaneClient(namedServer(io, options.server));
-  const connection = await ensureControlPlane({
-    stateFolder: stateFolder(io.environment),
-    program: join(io.programFolder, 'cli.cjs'),
-    signal,
-  });
-  return new ControlPlaneClient(connection);
+  return new ControlPlaneClient(await ownControlPlane(io, options.json ?? false, signal));
 }
 
 /** Prints a result: as JSON, or as a person reads it. */

@@ -1,6 +1,6 @@
 /** The typed errors for what Fastify and Node refuse by themselves. */
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
   CarapaceError,
@@ -10,6 +10,7 @@ import {
   TooLargeError,
   type ErrorBody,
 } from '../protocol/errors.ts';
+import { requestIdOf } from './request-id.ts';
 
 function fieldOf(error: unknown, field: 'code' | 'statusCode'): unknown {
   return typeof error === 'object' && error !== null && field in error
@@ -65,4 +66,38 @@ export function answerBrokenRequest(error: Error, socket: Duplex): void {
   const notHttp: [CarapaceError, number] = [new InvalidInputError('The request is not valid HTTP.'), 400];
   const [answer, status] = answers[String(code)] ?? notHttp;
   socket.end(rawErrorAnswer(answer, randomUUID(), status), () => socket.destroy());
+}
+
+/** Refuses in our form what Node by itself refuses without a word; its options need `requireHostHeader: false`. */
+export function refuseTyped(server: Server): void {
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const error = new InvalidInputError('The request expects what this server does not do. Leave Expect out.');
+    answerByHand(request, response, error, 417);
+  });
+}
+
+/** Answers a request without a Host (RFC 9112, 3.2); false where it has one. */
+export function refuseWithoutHost(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.headers.host !== undefined || request.httpVersion === '1.0') return false;
+  answerByHand(request, response, new InvalidInputError('The request is not valid HTTP: it has no Host.'), 400);
+  return true;
+}
+
+function answerByHand(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  error: CarapaceError,
+  status: number,
+): void {
+  const id = requestIdOf(headers);
+  const text = JSON.stringify({ error: infoFromError(error, id) } satisfies ErrorBody);
+  const type = 'application/json; charset=utf-8';
+  response
+    .writeHead(status, {
+      'Content-Type': type,
+      'Content-Length': Buffer.byteLength(text),
+      'X-Request-Id': id,
+      Connection: 'close',
+    })
+    .end(text);
 }

@@ -2,7 +2,6 @@
  * What the HTTP servers of the agent and the control plane have in common: zod schemas at the edge, one JSON form of
  * errors, one log line a request without secrets, bounds on everything a client can send.
  */
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import fastify, {
@@ -16,8 +15,9 @@ import fastify, {
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ZodMiniType } from 'zod/mini';
 import { infoFromError, invalidInput, InvalidInputError, NotFoundError, type ErrorBody } from '../protocol/errors.ts';
-import { answerBrokenRequest, asCarapaceError } from './http-errors.ts';
+import { answerBrokenRequest, asCarapaceError, refuseTyped, refuseWithoutHost } from './http-errors.ts';
 import { pathOf } from './log.ts';
+import { forRequest, requestIdOf } from './request-id.ts';
 
 /** The largest body of a request, in bytes, where a route does not say otherwise. */
 export const BODY_LIMIT = 1_048_576;
@@ -49,8 +49,16 @@ function createNodeServer(
     headersTimeout: HEADERS_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
   };
-  return options.tls ? createTlsServer({ ...bounds, ...options.tls }, handler) : createServer(bounds, handler);
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!refuseWithoutHost(request, response)) handler(request, response);
+  };
+  const server = options.tls
+    ? createTlsServer({ ...bounds, ...options.tls }, listener)
+    : createServer(bounds, listener);
+  refuseTyped(server);
+  return server;
 }
 
 /** Fastify passes an error that is one already as it is to the error handler. */
@@ -113,7 +121,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   const service: HttpService = fastify<Server>({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
-    genReqId: () => randomUUID(),
+    genReqId: ({ headers }) => requestIdOf(headers),
     bodyLimit: BODY_LIMIT,
     forceCloseConnections: true,
     return503OnClosing: false,
@@ -134,6 +142,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     void reply.header('x-request-id', request.id);
     done();
   });
+  // Not earlier: reading a body leaves the context that a hook before it began.
+  service.addHook('preValidation', (request, _reply, done) => forRequest(request.id, done));
   service.addHook('onResponse', (request, reply, done) => {
     logRequest(request, reply);
     done();

@@ -52,8 +52,9 @@ export const seatClaimsSchema = z.object({
   role: roleSchema,
   name: z.optional(z.string()),
   exp: z.int(),
-  /** When it was issued; a seat that was freed takes no token that is older than that. */
   iat: z.optional(z.int()),
+  /** How often the seat was taken from a learner before this one, 0 where absent: no clock says who has it now. */
+  generation: z.optional(z.int()),
 });
 export type SeatClaims = z.infer<typeof seatClaimsSchema>;
 

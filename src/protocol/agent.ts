@@ -61,10 +61,10 @@ export type Vm = z.infer<typeof vmSchema>;
 export const vmsAnswerSchema = z.object({ vms: z.array(vmSchema) });
 
 /**
- * What `POST /vms/:workshop/:seat/reset` may say: `revoke_tokens` ends what was issued to whoever had the seat, so that
- * it can be given to somebody else. The agent remembers that as long as the seat exists.
+ * What `POST /vms/:workshop/:seat/reset` may say: with `generation` learners' tokens of an earlier one open the seat no
+ * more, so that it can be given to somebody else. The agent remembers that as long as the seat exists, and never goes back.
  */
-export const resetVmSchema = z.strictObject({ revoke_tokens: z.optional(z.boolean()) });
+export const resetVmSchema = z.strictObject({ generation: z.optional(z.int().check(z.minimum(0))) });
 export type ResetVm = z.infer<typeof resetVmSchema>;
 
 /** `keep=files` on `DELETE /vms/:workshop/:seat`: end the seat, keep its files for a later `POST /vms`. */

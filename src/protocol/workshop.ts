@@ -58,7 +58,8 @@ export const workerSchema = z.object({
 });
 export type Worker = z.infer<typeof workerSchema>;
 
-/** `runtime` is `auto` only where that was asked for and the workshop was not started yet; `endpoint` is the agent's URL while there is one. */
+/** `runtime` is `auto` only where that was asked for and the workshop was not started yet; `endpoint` is where its seats are reached while they are: the agent's URL, or
+ * that of a server for others, which then tells the `join_link` to hand out, too. */
 export const workshopSchema = z.object({
   id: idSchema,
   name: z.string(),
@@ -70,6 +71,7 @@ export const workshopSchema = z.object({
   created_at: timeSchema,
   expires_at: timeSchema,
   endpoint: z.nullable(z.string()),
+  join_link: z.optional(z.url()),
   workers: z.array(workerSchema),
   price_per_hour: z.nullable(z.number()),
   error: z.nullable(errorInfoSchema),

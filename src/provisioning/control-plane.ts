@@ -7,6 +7,7 @@ import type { ClusterRecords } from './cluster/cluster-records.ts';
 import type { ClusterService } from './cluster/cluster-service.ts';
 import type { SkyFinder } from './cluster/sky/sky.ts';
 import { EventLog } from './event-log.ts';
+import { LOOPBACK_ONLY, permittedChoice, type Exposure } from './exposure.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { crashPointOf } from './operations/crash-point.ts';
 import { OperationEngine } from './operations/engine.ts';
@@ -42,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly skyFinder?: SkyFinder;
   /** What seats become; absent: by what this machine has. */
   readonly chooseRuntime?: RuntimeChoice;
+  /** Whom it serves; default this machine's user alone. */
+  readonly exposure?: Exposure;
 }
 
 export class ControlPlane {
@@ -55,6 +58,7 @@ export class ControlPlane {
   readonly cluster: ClusterService;
   readonly clusterRecords: ClusterRecords;
   readonly timing: Timing;
+  readonly exposure: Exposure;
   readonly #cluster: ClusterPart;
   readonly #monitors: readonly Monitor[];
   readonly #log: FastifyBaseLogger;
@@ -63,11 +67,12 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     const { store, stateFolder, timing, log, skyFinder, chooseRuntime = chooseLocalRuntime } = options;
+    const { exposure = LOOPBACK_ONLY } = options;
     this.store = store;
     this.timing = timing;
     this.#log = log;
     this.events = new EventLog(store);
-    this.records = new Records(store, this.events);
+    this.records = new Records(store, this.events, exposure);
     this.journal = new OperationJournal(store, this.events);
     const { records, journal } = this;
     const workers = localWorkers(options, records);
@@ -78,11 +83,12 @@ export class ControlPlane {
     const handlers = { ...workshopHandlers({ store, records, seats, timing }), ...this.#cluster.handlers };
     this.engine = new OperationEngine({ store, journal, handlers, crashPoint: crashPointOf(process.env), log });
     const { engine } = this;
-    this.lifecycle = new Lifecycle({ store, records, engine, chooseRuntime });
+    this.lifecycle = new Lifecycle({ store, records, engine, chooseRuntime: permittedChoice(exposure, chooseRuntime) });
     const { lifecycle } = this;
     this.cluster = this.#cluster.serveWith(engine);
     this.clusterRecords = this.#cluster.records;
-    this.joining = new Joining({ store, records, workers, limiter: new JoinLimiter() });
+    this.joining = new Joining({ store, records, workers, limiter: new JoinLimiter(), exposure });
+    this.exposure = exposure;
     const watching = { store, records, engine, lifecycle, timing, log };
     this.#monitors = workers.all.map((worker) => new Monitor({ ...watching, worker }));
   }
@@ -109,11 +115,14 @@ export class ControlPlane {
   async #watch(): Promise<void> {
     const every = this.timing.monitorMs;
     const looks = this.#monitors.map((monitor) => this.#forever(every, () => monitor.look(this.closing)));
+    const glances = this.#monitors.map((monitor) =>
+      this.#forever(this.timing.connectionsMs, () => monitor.lookAtConnections(this.closing)),
+    );
     const expiry = this.#forever(every, async () => {
       stopExpired(this.store, this.lifecycle, this.#log);
       await Promise.resolve();
     });
-    await Promise.all([...looks, expiry]);
+    await Promise.all([...looks, ...glances, expiry]);
   }
 
   async #prune(): Promise<void> {

@@ -6,8 +6,8 @@ import { VERSION } from '../lib/version.ts';
 import { daemonFileSchema, type DaemonFile } from '../protocol/daemon.ts';
 
 /** Writes where this process listens, readable by the user alone. */
-export async function writeDaemonFile(path: string, url: string, token: string): Promise<void> {
-  const file: DaemonFile = { url, token, ...ownIdentity(), version: VERSION };
+export async function writeDaemonFile(path: string, url: string, token: string, background: boolean): Promise<void> {
+  const file: DaemonFile = { url, token, ...ownIdentity(), version: VERSION, background };
   await writeFileAtomic(path, `${JSON.stringify(file)}\n`, 0o600);
 }
 

@@ -15,9 +15,12 @@ export class EventLog {
     this.#store = store;
   }
 
-  /** @param workshopId the workshop whose learners may see the event, null for none */
-  append(event: Omit<CarapaceEvent, 'timestamp'>, workshopId: string | null): void {
-    this.#store.events.append({ timestamp: timestamp(), ...event }, workshopId);
+  /**
+   * @param workshopId the workshop whose learners may see the event, null for none
+   * @param seat of them only the learner of this one
+   */
+  append(event: Omit<CarapaceEvent, 'timestamp'>, workshopId: string | null, seat?: number): void {
+    this.#store.events.append({ timestamp: timestamp(), ...event }, workshopId, seat);
     this.#store.database.afterCommit(() => {
       for (const listener of this.#listeners) listener();
     });

@@ -10,8 +10,9 @@ import { VERSION } from '../lib/version.ts';
 import { DiskFullError, UnavailableError, type CarapaceError } from '../protocol/errors.ts';
 import { ControlPlane } from './control-plane.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
-import { requireLoopback } from './http/host-check.ts';
+import { untilIdle } from './idle-exit.ts';
 import { createControlPlaneServer } from './http/server.ts';
+import { readPublicServing } from './public-site.ts';
 import { readTiming, type ServeOptions } from './settings.ts';
 import { Store } from './store/store.ts';
 
@@ -21,60 +22,80 @@ const DEFAULT_HOST = '127.0.0.1';
 const TOKEN_BYTES = 32;
 
 export interface Serving {
+  /** Where it is reached; for a server for others, by them. */
   readonly url: string;
+  /** Resolves once it was started in the background and nobody needs it any more. */
+  readonly idle: Promise<unknown>;
   /** Stops serving and working; workers and seats live on, and the next start goes on with what runs. */
   close(): Promise<void>;
 }
 
 /**
  * Serves the state folder until it is closed.
- * @throws AlreadyRunningError where another process serves it; InvalidInputError for an address that others can reach;
- * UnavailableError where the port is taken, or the folder or the store cannot be used
+ * @throws AlreadyRunningError where another process serves it; InvalidInputError for an address that others can reach,
+ * where TLS or the token is missing; UnavailableError where the port is taken, or the folder or the store cannot be used
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
   return start(options, createLog('carapace'));
 }
 
-/** Serves until SIGTERM or SIGINT, and then ends the process with code 0. @throws as {@link serve} does */
+/**
+ * Serves until SIGTERM or SIGINT, in the background also until nobody needs it, and then ends the process with code 0.
+ * @throws as {@link serve} does
+ */
 export async function runServe(options: ServeOptions): Promise<void> {
   const log = createLog('carapace');
-  const ended = Promise.withResolvers<NodeJS.Signals>();
+  const ended = Promise.withResolvers<NodeJS.Signals | 'idle'>();
   // Not `once`: where no listener is left, execa takes the process down with the first of its children.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended.resolve(signal));
   const serving = await start(options, log);
-  log.info({ signal: await ended.promise }, 'ending');
+  void serving.idle.then(() => ended.resolve('idle'));
+  log.info({ because: await ended.promise }, 'ending');
   await serving.close();
   // Sockets that clients hold open would keep the process.
   process.exit(0);
 }
 
 async function start(options: ServeOptions, log: Logger): Promise<Serving> {
-  const { stateFolder, programFolder, host = DEFAULT_HOST, port } = options;
-  requireLoopback(host);
+  const { stateFolder, programFolder, host = DEFAULT_HOST, port, background = false } = options;
+  const publicly = await readPublicServing(host, options);
   const timing = readTiming(process.env, options.timing);
   await makePrivate(stateFolder);
   const paths = statePaths(stateFolder);
   const store = Store.open(paths.store);
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const controlPlane = new ControlPlane({ store, stateFolder, programFolder, timing, log });
+  const token = publicly?.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
+  const exposure = publicly && { site: publicly.site, refusesProcesses: true };
+  const part = { store, stateFolder, programFolder, timing, log };
+  const controlPlane = new ControlPlane(exposure === undefined ? part : { ...part, exposure });
+  // The clients of this machine find it on a loopback address, whatever others call it.
   const server = createControlPlaneServer(controlPlane, token, log);
+  const outer = publicly && createControlPlaneServer(controlPlane, token, log, publicly);
   const close = async (): Promise<void> => {
     // The streams of events end first: they would keep the server open.
     const worked = controlPlane.close();
-    await server.close();
+    await Promise.all([server.close(), outer?.close()]);
     await worked;
     await removeDaemonFile(paths.daemonFile, token);
     store.close();
   };
   try {
-    const url = await listen(server, host, port);
+    if (outer !== undefined) publicly?.listensAt(await listen(outer, host, port, 'https'));
+    const url = outer === undefined ? await listen(server, host, port) : await listen(server, DEFAULT_HOST, 0);
     // Before anybody can know the token: what is begun from now on was not left by an earlier control plane.
     controlPlane.start();
-    await writeDaemonFile(paths.daemonFile, url, token).catch((error: unknown) => {
+    await writeDaemonFile(paths.daemonFile, url, token, background).catch((error: unknown) => {
       throw folderError(stateFolder, error);
     });
-    log.info({ url, state_folder: stateFolder, version: VERSION }, 'serving');
-    return { url, close };
+    const told =
+      publicly === undefined ? {} : { public_url: publicly.site.url(), certificate_sha256: publicly.fingerprint };
+    log.info({ url, ...told, state_folder: stateFolder, version: VERSION }, 'serving');
+    const idle = Promise.withResolvers<undefined>();
+    if (background) {
+      const { idleExitMs } = timing;
+      const watched = untilIdle({ server: server.server, controlPlane, idleExitMs, log });
+      void watched.then((isIdle) => isIdle && idle.resolve(undefined));
+    }
+    return { url: publicly?.site.url() ?? url, idle: idle.promise, close };
   } catch (error) {
     await close();
     throw error;
@@ -103,7 +124,7 @@ function folderError(folder: string, error: unknown): unknown {
 }
 
 /** @throws UnavailableError where the address cannot be listened on */
-async function listen(server: HttpService, host: string, port: number): Promise<string> {
+async function listen(server: HttpService, host: string, port: number, scheme = 'http'): Promise<string> {
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -116,5 +137,5 @@ async function listen(server: HttpService, host: string, port: number): Promise<
     );
   }
   const address = server.server.address() as AddressInfo;
-  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  return `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }

@@ -1,6 +1,7 @@
 /** What a control plane is started with, and the bounds of time it keeps. */
 import * as z from 'zod';
 import { InvalidInputError } from '../protocol/errors.ts';
+import type { PublicOptions } from './public-site.ts';
 
 const millisecondsSchema = z.int().min(1).max(86_400_000);
 
@@ -27,6 +28,8 @@ export const timingSchema = z.strictObject({
   agentEndMs: millisecondsSchema.default(5_000),
   /** How often the store is compared with what the agent tells. */
   monitorMs: millisecondsSchema.default(5_000),
+  /** How often it is looked who is connected: a teacher sees that within 2 s. */
+  connectionsMs: millisecondsSchema.default(1_000),
   /** How long a seat stays unhealthy before it is started again over its files. */
   unhealthySeatMs: millisecondsSchema.default(30_000),
   /** Silence after which a comment is sent on a stream of events. */
@@ -52,6 +55,8 @@ export const timingSchema = z.strictObject({
   watchedMs: millisecondsSchema.default(60_000),
   /** How often it is judged whether anybody works with the server. */
   idleCheckMs: millisecondsSchema.default(60_000),
+  /** How long a control plane that was started in the background stays while nobody needs it. */
+  idleExitMs: millisecondsSchema.default(600_000),
 });
 export type Timing = z.infer<typeof timingSchema>;
 
@@ -74,14 +79,16 @@ export function readTiming(environment: NodeJS.ProcessEnv, chosen: Partial<Timin
   return timingSchema.parse({ ...result.data, ...chosen });
 }
 
-export interface ServeOptions {
+export interface ServeOptions extends PublicOptions {
   /** Holds everything the control plane remembers; made with mode 0700. */
   readonly stateFolder: string;
-  /** A loopback address; default 127.0.0.1. */
+  /** Default 127.0.0.1; an address that others can reach needs TLS and a token. */
   readonly host?: string;
   /** 0 for a free one. */
   readonly port: number;
   /** Holds agent.cjs and workspace.cjs. */
   readonly programFolder: string;
   readonly timing?: Partial<Timing>;
+  /** Started by a client and not by a person: it ends by itself when idle, and makes way for a newer version. */
+  readonly background?: boolean;
 }

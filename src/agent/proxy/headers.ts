@@ -1,4 +1,5 @@
 /** Which headers pass between a client and a seat. */
+import { REQUEST_ID_HEADER } from '../../lib/request-id.ts';
 import { TRUSTED_HEADERS } from '../../protocol/agent.ts';
 import { BEARER_SUBPROTOCOL_PREFIX } from '../../protocol/terminal.ts';
 import type { Caller } from '../token.ts';
@@ -20,7 +21,7 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** What is the agent's alone, and what it says itself. */
-const NOT_FOR_THE_SEAT = new Set(['authorization', 'cookie', 'expect', 'host']);
+const NOT_FOR_THE_SEAT = new Set(['authorization', 'cookie', 'expect', 'host', REQUEST_ID_HEADER]);
 
 const OUR_PREFIX = 'x-carapace-';
 const SUBPROTOCOL = 'sec-websocket-protocol';

@@ -5,10 +5,11 @@ import { pipeline } from 'node:stream/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Client, type Dispatcher } from 'undici';
 import { bearerToken } from '../../lib/bearer.ts';
+import { REQUEST_ID_HEADER } from '../../lib/request-id.ts';
 import { InvalidInputError, UnavailableError } from '../../protocol/errors.ts';
-import type { SeatAddress } from '../vmm/driver.ts';
 import { admit, type Admission, type Gate } from './gate.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
+import { onceSeatGone } from './seat-gone.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -18,13 +19,17 @@ const HEADERS_TIMEOUT_MS = 660_000;
 /** A seat that is silent in the middle of an answer for this long has stopped. */
 const BODY_TIMEOUT_MS = 300_000;
 
+/** The same for a watch, which says something each 15 s: a machine that is reset does not say goodbye. */
+const WATCH_TIMEOUT_MS = 40_000;
+
 /** A connection of its own for each request: one that is kept could be closed by the seat just as it is used again. */
-function connectTo(address: SeatAddress): Client {
+function connectTo({ target, seat }: Admission): Client {
   const timeouts = {
     connectTimeout: CONNECT_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
-    bodyTimeout: BODY_TIMEOUT_MS,
+    bodyTimeout: target.service === 'watch' ? WATCH_TIMEOUT_MS : BODY_TIMEOUT_MS,
   };
+  const address = target.service === 'sessions' ? seat.terminal : seat.files;
   if ('socketPath' in address) return new Client('http://seat', { ...timeouts, socketPath: address.socketPath });
   return new Client(`http://${address.host}:${address.port}`, timeouts);
 }
@@ -56,15 +61,15 @@ function clientGone(response: ServerResponse): AbortSignal {
 
 async function ask(
   admission: Admission,
-  request: IncomingMessage,
+  { raw: request, id }: FastifyRequest,
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
-  const client = connectTo(admission.seat.files);
+  const client = connectTo(admission);
   try {
     const answer = client.request({
       method: request.method ?? 'GET',
       path: admission.target.path,
-      headers: requestHeaders(request.rawHeaders, admission.caller).flat(),
+      headers: [...requestHeaders(request.rawHeaders, admission.caller), [REQUEST_ID_HEADER, id]].flat(),
       body: bodyOf(request),
       signal,
     });
@@ -85,9 +90,11 @@ export async function proxyRequest(gate: Gate, request: FastifyRequest, reply: F
   if (admission.target.service === 'terminal') {
     throw new InvalidInputError('A terminal is a WebSocket: send the request with Upgrade: websocket.');
   }
-  const answer = await ask(admission, raw, clientGone(reply.raw));
+  const answer = await ask(admission, request, clientGone(reply.raw));
   // From here on an error can only be told by cutting the answer off.
   reply.hijack();
+  const { service } = admission.target;
+  const forget = service === 'watch' ? onceSeatGone(gate, admission, () => answer.body.destroy()) : undefined;
   try {
     reply.raw.writeHead(answer.statusCode, { ...answerHeaders(answer.headers), 'x-request-id': request.id });
     // Whoever goes away first takes the other with it: half an answer must not look like a whole one.
@@ -96,6 +103,8 @@ export async function proxyRequest(gate: Gate, request: FastifyRequest, reply: F
     request.log.debug({ err: error }, 'an answer was cut off');
     answer.body.destroy();
     reply.raw.destroy();
+  } finally {
+    forget?.();
   }
   return reply;
 }

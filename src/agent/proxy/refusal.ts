@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { rawErrorAnswer } from '../../lib/http-errors.ts';
-import { CarapaceError } from '../../protocol/errors.ts';
+import { requestIdOf } from '../../lib/request-id.ts';
+import { CarapaceError, InvalidInputError } from '../../protocol/errors.ts';
 import { BEARER_SUBPROTOCOL_PREFIX, CLOSE_CODE } from '../../protocol/terminal.ts';
 
 /** How long a client that has been told to close may keep its connection. */
@@ -20,6 +21,12 @@ const refusing = new WebSocketServer({
   maxPayload: 65_536,
   handleProtocols: (offered) =>
     [...offered].find((protocol) => !protocol.startsWith(BEARER_SUBPROTOCOL_PREFIX)) ?? false,
+});
+
+// In place of the answer of `ws`, which is a page for people.
+refusing.on('wsClientError', (_error, socket, request) => {
+  const refusal = new InvalidInputError('The request is no valid WebSocket handshake.');
+  socket.end(rawErrorAnswer(refusal, requestIdOf(request.headers)), () => socket.destroy());
 });
 
 /** Answers with an HTTP status in place of the upgrade, and closes. */

@@ -5,7 +5,7 @@ import type { SeatKey } from '../vmm/driver.ts';
 /** Where a request goes: the seat, and the request target for its server, byte for byte as the client wrote it. */
 export interface ProxyTarget {
   readonly key: SeatKey;
-  readonly service: 'terminal' | 'files' | 'exec' | 'health';
+  readonly service: 'terminal' | 'sessions' | 'files' | 'watch' | 'archive' | 'exec' | 'health';
   readonly path: string;
 }
 
@@ -17,7 +17,7 @@ export const PROXY_PREFIX = '/proxy/';
  * anything below it, and what follows is not looked at.
  */
 const TARGET =
-  /^\/proxy\/(?<workshop>[a-z0-9][a-z0-9-]{0,62})\/(?<seat>[1-9][0-9]{0,2})(?<path>\/(?<service>terminal|exec|health|files(?=[/?]|$))(?<rest>.*))$/s;
+  /^\/proxy\/(?<workshop>[a-z0-9][a-z0-9-]{0,62})\/(?<seat>[1-9][0-9]{0,2})(?<path>\/(?<service>terminal|sessions|watch|archive|exec|health|files(?=[/?]|$))(?<rest>.*))$/s;
 
 /** Undefined where the target is none of the proxy's. */
 export function parseTarget(target: string): ProxyTarget | undefined {

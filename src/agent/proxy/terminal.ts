@@ -1,15 +1,15 @@
 /** Opens a terminal: authenticates the request, replays it to the seat, and joins the two sockets. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { bearerToken } from '../../lib/bearer.ts';
+import { REQUEST_ID_HEADER, requestIdOf } from '../../lib/request-id.ts';
+import { splice } from '../../lib/splice.ts';
 import { CarapaceError, InvalidInputError, NotFoundError, UnavailableError } from '../../protocol/errors.ts';
 import { admit, type Admission, type Gate } from './gate.ts';
 import { bearerSubprotocol, offeredSubprotocols, upgradeHeaders } from './headers.ts';
 import { refuse, refuseBrowser } from './refusal.ts';
 import { askForUpgrade, type UpgradeAnswer } from './seat-socket.ts';
-import { splice } from './splice.ts';
 
 /** From the request to the seat's answer. */
 const HANDSHAKE_MS = 10_000;
@@ -52,7 +52,7 @@ export class TerminalProxy {
     // Without a listener a reset connection would end the process; what follows a reset is done on `close`.
     client.on('error', () => undefined);
     client.setTimeout(0).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
-    void this.#open(request, client, head, randomUUID());
+    void this.#open(request, client, head, requestIdOf(request.headers));
   };
 
   /** Ends every connection; the shells live on in their seats. */
@@ -65,7 +65,7 @@ export class TerminalProxy {
     const token = bearerToken(request.headers.authorization);
     try {
       const admission = await this.#admit(request, token ?? offeredToken);
-      const answer = await this.#ask(admission, request, client);
+      const answer = await this.#ask(admission, request, client, id);
       await this.#join(admission, answer, client, head, id);
     } catch (error) {
       this.#logRefusal(error, id);
@@ -89,13 +89,14 @@ export class TerminalProxy {
     return admission;
   }
 
-  async #ask(admission: Admission, request: IncomingMessage, client: Socket): Promise<UpgradeAnswer> {
+  async #ask(admission: Admission, request: IncomingMessage, client: Socket, id: string): Promise<UpgradeAnswer> {
     const { target, caller, seat } = admission;
     const gone = new AbortController();
     client.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(HANDSHAKE_MS)]);
     try {
-      return await askForUpgrade(seat.terminal, target.path, upgradeHeaders(request.rawHeaders, caller), signal);
+      const headers = [...upgradeHeaders(request.rawHeaders, caller), [REQUEST_ID_HEADER, id] as const];
+      return await askForUpgrade(seat.terminal, target.path, headers, signal);
     } catch (cause) {
       const message = `The terminal of seat ${target.key.seatId} does not answer. Try again, or reset the seat.`;
       throw new UnavailableError(message, undefined, { cause });

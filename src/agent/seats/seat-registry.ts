@@ -1,17 +1,12 @@
 /** The seats of this worker: what state each is in, who may change it when, and how many there may be. */
 import type { Logger } from 'pino';
-import {
-  CarapaceError,
-  ConflictError,
-  NoCapacityError,
-  NotFoundError,
-  TimedOutError,
-  UnavailableError,
-} from '../../protocol/errors.ts';
+import { ConflictError, NoCapacityError, NotFoundError, UnavailableError } from '../../protocol/errors.ts';
 import type { Vm, VmStatus } from '../../protocol/agent.ts';
 import { isHealthy } from '../seat-health.ts';
 import type { RunningSeat, SeatKey, SeatLimits, VmDriver } from '../vmm/driver.ts';
 import { KeyedQueue } from './keyed-queue.ts';
+import type { Revocations } from './revocations.ts';
+import { told } from './told-error.ts';
 
 export interface SeatRegistryOptions {
   readonly driver: VmDriver;
@@ -20,6 +15,8 @@ export interface SeatRegistryOptions {
   readonly capacity?: number;
   /** How long making or resetting a seat may take, in milliseconds; default what the driver says. */
   readonly seatTimeoutMs?: number;
+  /** Whose tokens open their seats no more; absent: nobody's can be revoked. */
+  readonly revocations?: Revocations;
 }
 
 /** How long a seat may take to answer for the first time. */
@@ -66,6 +63,7 @@ export class SeatRegistry {
   readonly #capacity: number;
   readonly #driver: VmDriver;
   readonly #seatTimeoutMs: number | undefined;
+  readonly #revocations: Revocations | undefined;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #queue = new KeyedQueue();
@@ -75,6 +73,7 @@ export class SeatRegistry {
     this.#log = options.log;
     this.#capacity = options.capacity ?? Infinity;
     this.#seatTimeoutMs = options.seatTimeoutMs;
+    this.#revocations = options.revocations;
   }
 
   /** The driver's own limit may change: whether machines are fast is known once its probe has ended. */
@@ -110,6 +109,11 @@ export class SeatRegistry {
     if (status === 'ready' && running !== undefined) return running;
     const details = { retry_after_seconds: 2 };
     throw new UnavailableError(`Seat ${key.seatId} is ${status}. Try again in a moment.`, details);
+  }
+
+  /** Whether the seat takes no learner's token of that generation any more. */
+  isRevoked(key: SeatKey, generation: number): boolean {
+    return this.#revocations?.isRevoked(key, generation) ?? false;
   }
 
   /** Counts an open terminal until the returned function is called. */
@@ -158,9 +162,14 @@ export class SeatRegistry {
     return vmOf(entry);
   }
 
-  /** Brings a seat back as new. @throws NotFoundError, or the cause; the seat is unhealthy then */
-  async reset(key: SeatKey): Promise<Vm> {
+  /**
+   * Brings a seat back as new. With a `generation` no learner's token of an earlier one opens it any more, also where the
+   * reset itself fails. @throws NotFoundError, or the cause; the seat is unhealthy then
+   */
+  async reset(key: SeatKey, options: { readonly generation?: number | undefined } = {}): Promise<Vm> {
     const entry = this.#entry(key);
+    // Before the reset cuts the open connections: nobody comes back by an old token meanwhile.
+    if (options.generation !== undefined) await this.#revocations?.revoke(key, options.generation);
     await this.#change(entry, 'resetting', (signal) => this.#driver.reset(key, signal));
     return vmOf(entry);
   }
@@ -177,6 +186,7 @@ export class SeatRegistry {
         if (entry !== undefined) Object.assign(entry, { removing: false, stop: new AbortController() });
         throw error;
       }
+      if (!options.keepFiles) await this.#revocations?.forget(key);
       if (entry !== undefined) this.#remove(entry);
     });
     this.#log.info({ ...fieldsOf(key), keep_files: options.keepFiles }, 'seat removed');
@@ -278,19 +288,4 @@ export class SeatRegistry {
     const console = lastWords === undefined || lastWords === '' ? {} : { console: lastWords };
     this.#log.warn({ ...fieldsOf(key), status, reason, ...console }, 'seat changed');
   }
-}
-
-/** The error for a person: an abort is told by its reason, the time limit by its length. */
-function told(
-  error: unknown,
-  key: SeatKey,
-  signal: AbortSignal,
-  { timeout, limitMs }: { readonly timeout: AbortSignal; readonly limitMs: number },
-): unknown {
-  if (error instanceof CarapaceError) return error;
-  if (signal.aborted && signal.reason === timeout.reason) {
-    const message = `Seat ${key.seatId} did not answer within ${limitMs / 1000} s.`;
-    return new TimedOutError(message, undefined, { cause: error });
-  }
-  return signal.aborted ? signal.reason : error;
 }

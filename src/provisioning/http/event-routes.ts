@@ -6,6 +6,8 @@ import type { NumberedEvent } from '../../protocol/event.ts';
 import { idSchema } from '../../protocol/names.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { EventFilter } from '../store/events.ts';
+import type { LearnerRow } from '../store/learners.ts';
+import { eventForLearner, isLastForLearner } from '../workshop/learner-view.ts';
 import { callerOf, type Authority } from './callers.ts';
 import { streamEvents, type EventStreamOptions } from './event-stream.ts';
 import { entrance, parseLastEventId } from './snapshot.ts';
@@ -14,17 +16,15 @@ const paramsSchema = z.object({ id: idSchema });
 
 type Streaming = Pick<EventStreamOptions, 'read' | 'listen' | 'signal' | 'heartbeatMs' | 'slowReaderMs'>;
 
-/** `GET /api/events`: everything for the teacher, their own workshop for a learner. */
+/** `GET /api/events`: everything for the teacher; for a learner their workshop and their seat, as long as it is theirs. */
 export function addEventStream(service: HttpService, controlPlane: ControlPlane, authority: Authority): void {
   service.get('/api/events', async (request, reply) => {
     const caller = await callerOf(request, authority);
     const lastEventId = parseLastEventId(request.headers['last-event-id']);
-    const workshopId = caller.role === 'learner' ? caller.learner.workshop_id : undefined;
-    const filter = workshopId === undefined ? {} : { workshopId };
-    const { first, after } = entrance(controlPlane, lastEventId, workshopId);
-    const isLast = ({ event }: NumberedEvent): boolean =>
-      workshopId !== undefined && event.resource !== undefined && 'deleted' in event.resource;
-    await stream(reply, { ...streaming(controlPlane, filter), first, after, isLast });
+    const learner = caller.role === 'learner' ? caller.learner : undefined;
+    const place = entrance(controlPlane, lastEventId, learner);
+    if (learner === undefined) await stream(reply, { ...streaming(controlPlane, {}), ...place });
+    else await stream(reply, { ...streamingTo(controlPlane, learner), ...place });
   });
 }
 
@@ -57,6 +57,29 @@ function streaming(controlPlane: ControlPlane, filter: EventFilter): Streaming {
     heartbeatMs: timing.heartbeatMs,
     slowReaderMs: timing.slowReaderMs,
   };
+}
+
+/** What a learner may see. Ends with the workshop, and when the seat is taken from them. */
+function streamingTo(controlPlane: ControlPlane, learner: LearnerRow): Streaming & Pick<EventStreamOptions, 'isLast'> {
+  const { workshop_id: workshopId, seat } = learner;
+  const source = streaming(controlPlane, { workshopId, seat });
+  const isLast = ({ event }: NumberedEvent): boolean => isLastForLearner(event);
+  const read: Streaming['read'] = (after, limit) => {
+    const isGone = controlPlane.store.learners.find(learner.id) === undefined;
+    const told: NumberedEvent[] = [];
+    for (let place = after; ;) {
+      const events = source.read(place, limit);
+      if (events === undefined) return undefined;
+      for (const { id, event } of events) {
+        const own = eventForLearner(event, learner, isGone);
+        if (own !== undefined) told.push({ id, event: own });
+      }
+      place = events.at(-1)?.id ?? place;
+      if (events.length < limit || told.length >= limit) break;
+    }
+    return isGone && !told.some(isLast) ? undefined : told;
+  };
+  return { ...source, read, isLast };
 }
 
 async function stream(reply: FastifyReply, options: EventStreamOptions): Promise<void> {

@@ -9,10 +9,13 @@ const BATCH = 256;
 
 export interface EventStreamOptions {
   /** Events to send before those of the stream. */
-  readonly first?: readonly NumberedEvent[];
+  readonly first?: Iterable<NumberedEvent>;
   /** The number after which the stream begins. */
   readonly after: number;
-  /** Events after a number; undefined where some of them are not kept any more, which ends the stream. */
+  /**
+   * Events after a number, all of them where they are fewer than `limit`; undefined where some of them are not kept any
+   * more, which ends the stream.
+   */
   read(after: number, limit: number): readonly NumberedEvent[] | undefined;
   /** Calls back on each change, until the returned function is called. */
   listen(listener: () => void): () => void;
@@ -62,7 +65,7 @@ async function sendAll(response: ServerResponse, options: EventStreamOptions, si
         place = event.id;
         if (options.isLast?.(event) === true) return;
       }
-      if (events.length === BATCH) continue;
+      if (events.length >= BATCH) continue;
       const rung = await doorbell.wait(options.heartbeatMs, signal);
       if (!rung) await send(response, ':\n\n', options.slowReaderMs, signal);
     }

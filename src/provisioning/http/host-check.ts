@@ -2,22 +2,18 @@
  * Which Host a request may name. A web page elsewhere can make its own name lead to this machine (DNS rebinding) and
  * so speak to a server on it; the name then stands in the Host header.
  */
+import { isIP } from 'node:net';
 import type { onRequestHookHandler } from 'fastify';
-import { ForbiddenError, InvalidInputError } from '../../protocol/errors.ts';
+import { ForbiddenError } from '../../protocol/errors.ts';
 
 /** The addresses on which nobody but this machine is reached, as they are listened on. */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
-/** @throws InvalidInputError where others could reach the address */
-export function requireLoopback(host: string): void {
-  if (LOOPBACK_HOSTS.has(host)) return;
-  throw new InvalidInputError(
-    `The control plane cannot listen on ${host}: serving others needs TLS, which this version does not speak. ` +
-      'Use 127.0.0.1, ::1 or localhost.',
-    { path: 'host' },
-  );
+/** Whether nobody but this machine reaches an address to listen on. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK_HOSTS.has(host);
 }
 
 /** Whether a Host header names this machine by a loopback name, with any port. */
@@ -34,3 +30,25 @@ export const refuseForeignHosts: onRequestHookHandler = (request, _reply, done) 
       new ForbiddenError('The control plane of this machine is called by 127.0.0.1 or localhost, by no other name.'),
     );
 };
+
+/** Whether a Host header names a server for others: by its own name, or by an address, which nobody can rebind. */
+export function namesSite(host: string | undefined, publicUrl: string): boolean {
+  if (namesLoopback(host)) return true;
+  const name = host?.replace(/:\d+$/, '').toLowerCase();
+  if (name === undefined || name === '') return false;
+  return name === new URL(publicUrl).hostname || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
+}
+
+export function wrongHost(publicUrl: string): ForbiddenError {
+  return new ForbiddenError(
+    `This server is called by another name: ${publicUrl}. Whoever runs it sets it by --public-url.`,
+  );
+}
+
+/** The same for a server for others. */
+export function refuseOtherSites(publicUrl: () => string): onRequestHookHandler {
+  return (request, _reply, done) => {
+    if (namesSite(request.headers.host, publicUrl())) done();
+    else done(wrongHost(publicUrl()));
+  };
+}

@@ -75,6 +75,7 @@ export function addWorkshopRoutes(service: HttpService, { lifecycle, records, jo
 export function addWorkRoutes(service: HttpService, { lifecycle }: ControlPlane): void {
   const response = { 202: operationAnswerSchema };
   const verb = { schema: { params: paramsSchema, body: nothingSchema, response } };
+  const seatVerb = { schema: { params: seatParamsSchema, body: nothingSchema, response } };
 
   service.post('/api/workshops/:id/start', verb, async ({ params }, reply) => {
     const operation = await lifecycle.start(params.id);
@@ -96,8 +97,12 @@ export function addWorkRoutes(service: HttpService, { lifecycle }: ControlPlane)
     return { operation: lifecycle.extend(params.id, body.expires_in_minutes) };
   });
 
-  const reset = { schema: { params: seatParamsSchema, body: nothingSchema, response } };
-  service.post('/api/workshops/:id/seats/:seat/reset', reset, ({ params }, reply) => {
+  service.delete('/api/workshops/:id/learners/:seat', seatVerb, ({ params }, reply) => {
+    void reply.code(202);
+    return { operation: lifecycle.free(params.id, params.seat) };
+  });
+
+  service.post('/api/workshops/:id/seats/:seat/reset', seatVerb, ({ params }, reply) => {
     void reply.code(202);
     return { operation: lifecycle.reset(params.id, params.seat) };
   });

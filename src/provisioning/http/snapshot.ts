@@ -6,12 +6,14 @@ import { operationSubject, seatSubject, workshopSubject } from '../../protocol/o
 import { timestamp } from '../clock.ts';
 import type { ClusterRecords } from '../cluster/cluster-records.ts';
 import { toOperation } from '../operations/journal.ts';
+import type { LearnerRow } from '../store/learners.ts';
 import type { Store } from '../store/store.ts';
+import { seatForLearner, workshopForLearner } from '../workshop/learner-view.ts';
 import type { Records } from '../workshop/records.ts';
 
-/** What to send first, and the number after which the stream goes on. */
+/** What to send first, read as it is sent, and the number after which the stream goes on. */
 export interface Entrance {
-  readonly first: readonly NumberedEvent[];
+  readonly first: Iterable<NumberedEvent>;
   readonly after: number;
 }
 
@@ -33,43 +35,66 @@ export function parseLastEventId(header: string | string[] | undefined): number 
 /**
  * The entrance for somebody who saw events up to `lastEventId`. Without one, or where it is too old or from another
  * store, everything is told whole after a `reset`.
- * @param workshopId the only workshop that the reader may see
+ * @param learner who may see only their seat and its workshop; absent: the teacher
  */
 export function entrance(
   { store, records, clusterRecords }: Told,
   lastEventId: number | undefined,
-  workshopId?: string,
+  learner?: LearnerRow,
 ): Entrance {
   const { oldest, newest } = store.events.bounds();
   const isKept = lastEventId !== undefined && lastEventId >= oldest - 1 && lastEventId <= newest;
   if (isKept) return { first: [], after: lastEventId };
-  const events = snapshot({ store, records, clusterRecords }, workshopId);
-  // Whoever loses the connection in the middle begins again: only the last frame has a place in the stream.
-  const first = events.map((event, index) => ({ id: index === events.length - 1 ? newest : 0, event }));
-  return { first, after: newest };
+  const told = { store, records, clusterRecords };
+  const events = learner === undefined ? snapshot(told) : learnerSnapshot(told, learner);
+  return { first: numbered(events, newest), after: newest };
 }
 
-function snapshot({ store, records, clusterRecords }: Told, workshopId?: string): CarapaceEvent[] {
+/** Whoever loses the connection in the middle begins again: only the last frame has a place in the stream. */
+function* numbered(events: Iterable<CarapaceEvent>, last: number): Generator<NumberedEvent> {
+  let before: CarapaceEvent | undefined;
+  for (const event of events) {
+    if (before !== undefined) yield { id: 0, event: before };
+    before = event;
+  }
+  if (before !== undefined) yield { id: last, event: before };
+}
+
+function beginning() {
   const now = { timestamp: timestamp() };
-  const state = { ...now, type: 'state', message: '' } as const;
-  const workshops = records.workshops().filter(({ id }) => workshopId === undefined || id === workshopId);
-  const operations = workshopId === undefined ? store.operations.all().map(toOperation) : [];
-  const cluster = workshopId === undefined ? [clusterRecords.cluster()] : [];
   const reset = { ...now, type: 'reset', message: 'Everything is told anew.', subject: 'carapace' } as const;
+  return { reset, state: { ...now, type: 'state', message: '' } as const };
+}
+
+function learnerSnapshot({ records }: Told, { workshop_id, seat }: LearnerRow): CarapaceEvent[] {
+  const { reset, state } = beginning();
+  const workshop = workshopForLearner(records.workshop(workshop_id));
+  const own = seatForLearner(records.seat(workshop_id, seat));
   return [
     reset,
-    ...operations.map((operation) => ({
-      ...state,
-      subject: operationSubject(operation.id),
-      operation_id: operation.id,
-      resource: { operation },
-    })),
-    ...cluster.map((told) => ({ ...state, subject: CLUSTER_SUBJECT, resource: { cluster: told } })),
-    ...workshops.flatMap((workshop) => [
-      { ...state, subject: workshopSubject(workshop.id), resource: { workshop } },
-      ...records
-        .seats(workshop.id)
-        .map((seat) => ({ ...state, subject: seatSubject(workshop.id, seat.seat), resource: { seat } })),
-    ]),
+    { ...state, subject: workshopSubject(workshop_id), resource: { workshop } },
+    { ...state, subject: seatSubject(workshop_id, seat), resource: { seat: own } },
   ];
+}
+
+/**
+ * Everything as it is when its turn comes: a reader that takes its time costs no memory. What changes meanwhile is told
+ * again by the stream.
+ */
+function* snapshot({ store, records, clusterRecords }: Told): Generator<CarapaceEvent> {
+  const { reset, state } = beginning();
+  yield reset;
+  for (const operation of store.operations.all().map(toOperation)) {
+    const { id } = operation;
+    yield { ...state, subject: operationSubject(id), operation_id: id, resource: { operation } };
+  }
+  yield { ...state, subject: CLUSTER_SUBJECT, resource: { cluster: clusterRecords.cluster() } };
+  for (const { id, seats } of store.workshops.all()) {
+    if (store.workshops.find(id) === undefined) continue;
+    yield { ...state, subject: workshopSubject(id), resource: { workshop: records.workshop(id) } };
+    for (let number = 1; number <= seats; number += 1) {
+      if (store.seats.find(id, number) === undefined) break;
+      yield { ...state, subject: seatSubject(id, number), resource: { seat: records.seat(id, number) } };
+    }
+  }
 }

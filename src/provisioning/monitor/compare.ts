@@ -8,7 +8,7 @@ export interface Difference {
   readonly changes: readonly { readonly seat: SeatRow; readonly change: SeatChange }[];
   /** On the agent, and in no workshop. */
   readonly unknown: readonly Vm[];
-  /** In a workshop, and not on the agent or not healthy there. */
+  /** In a workshop, and not on the agent, not healthy there, or not emptied after it was taken from a learner. */
   readonly broken: readonly SeatRow[];
 }
 
@@ -32,7 +32,7 @@ export function compareSeats(
   return {
     changes: judged.filter(({ seat, change }) => differs(seat, change)),
     unknown: vms.filter((vm) => isSettled(vm.workshop_id) && !known.has(keyOf(vm.workshop_id, vm.seat_id))),
-    broken: judged.filter(({ change }) => isBroken(change)).map(({ seat }) => seat),
+    broken: judged.filter(({ seat, change }) => seat.freed || isBroken(change)).map(({ seat }) => seat),
   };
 }
 

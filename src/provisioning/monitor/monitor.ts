@@ -18,6 +18,8 @@ import { Repairs } from './repairs.ts';
 
 /** Looks in a row that an agent may leave unanswered before it is ended and started again. */
 const TOLERATED_SILENCES = 3;
+/** How long the agent may take to tell who is connected. */
+const CONNECTIONS_DEADLINE_MS = 5_000;
 /** The longest wait between two tries to start an agent that does not start, in looks. */
 const MAX_SKIPPED = 12;
 
@@ -53,6 +55,31 @@ export class Monitor {
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ err: error }, 'the worker of this machine could not be looked at');
+    }
+  }
+
+  /**
+   * A quick look at who is connected, between two of the others. One question to an agent that was heard before; where it
+   * does not answer nothing is said: {@link look} finds out why.
+   */
+  async lookAtConnections(signal: AbortSignal): Promise<void> {
+    const { worker, store, records, engine, log } = this.#options;
+    if (!worker.isAlive() || this.#silences > 0) return;
+    const ready = store.seats.onWorker(worker.name).filter(({ status }) => status === 'ready');
+    if (ready.length === 0) return;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(CONNECTIONS_DEADLINE_MS)]);
+    try {
+      const vms = await worker.glance((client) => client.listVms(undefined, deadline));
+      if (vms === undefined) return;
+      const connected = new Set(vms.filter((vm) => vm.connections > 0).map((vm) => `${vm.workshop_id}/${vm.seat_id}`));
+      for (const { workshop_id, seat } of ready) {
+        const row = store.seats.find(workshop_id, seat);
+        const isConnected = connected.has(`${workshop_id}/${seat}`);
+        if (row?.status !== 'ready' || row.connected === isConnected || engine.isBusy(workshop_id)) continue;
+        records.changeSeat(workshop_id, seat, { connected: isConnected });
+      }
+    } catch (error) {
+      log.debug({ err: error }, 'it cannot be told who is connected now');
     }
   }
 
@@ -128,7 +155,7 @@ export class Monitor {
   /** Begins a repair of each running workshop whose broken seats have had their time. */
   #repair(broken: readonly SeatRow[]): void {
     const { store, lifecycle, log } = this.#options;
-    const now = Date.now();
+    const now = performance.now();
     const byWorkshop = Map.groupBy(broken, ({ workshop_id }) => workshop_id);
     this.#repairs.keepOnly(new Set(byWorkshop.keys()));
     for (const [id, seats] of byWorkshop) {

@@ -12,6 +12,7 @@ import {
   TimedOutError,
   UnavailableError,
 } from '../../protocol/errors.ts';
+import { currentRequestId, forOperation } from '../../lib/request-id.ts';
 import type { OperationRow } from '../store/operations.ts';
 import type { Store } from '../store/store.ts';
 import { untilAborted } from './abort.ts';
@@ -160,7 +161,12 @@ export class OperationEngine {
     const running: Running = { scope: row.scope, controller, done: Promise.resolve() };
     this.#running.set(row.id, running);
     if (resumed && row.cancel_requested) controller.abort(new Cancelled(`"${row.title}" was cancelled`));
-    running.done = this.#drive(row, controller, older)
+    const { id: operation_id, kind } = row;
+    this.#log.info(
+      { operation_id, kind, request_id: currentRequestId() },
+      resumed ? 'operation goes on' : 'operation begun',
+    );
+    running.done = forOperation(row.id, () => this.#drive(row, controller, older))
       .catch((error: unknown) => {
         this.#log.warn({ err: error, operation_id: row.id }, 'the operation is left to the next start');
       })

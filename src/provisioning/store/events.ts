@@ -9,6 +9,8 @@ const boundsSchema = z.object({ first: z.nullable(z.number()), next: z.number() 
 /** Which events a reader may see; without a bound, all. */
 export interface EventFilter {
   readonly workshopId?: string;
+  /** With a workshop: of its seats, only this one. */
+  readonly seat?: number;
   readonly operationId?: string;
 }
 
@@ -20,12 +22,13 @@ export class EventTable {
   }
 
   /** @returns the event's number: each is greater than all before it, also after pruning */
-  append(event: CarapaceEvent, workshopId: string | null): number {
+  append(event: CarapaceEvent, workshopId: string | null, seat: number | null = null): number {
     return this.#database.insert(
-      'INSERT INTO events (timestamp, type, workshop_id, operation_id, body) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO events (timestamp, type, workshop_id, seat, operation_id, body) VALUES (?, ?, ?, ?, ?, ?)',
       event.timestamp,
       event.type,
       workshopId,
+      seat,
       event.operation_id ?? null,
       JSON.stringify(event),
     );
@@ -36,12 +39,15 @@ export class EventTable {
     const rows = this.#database.all(
       eventRowSchema,
       `SELECT id, body FROM events WHERE id > ? AND (? IS NULL OR workshop_id = ?) AND (? IS NULL OR operation_id = ?)
+         AND (? IS NULL OR seat IS NULL OR seat = ?)
        ORDER BY id LIMIT ?`,
       after,
       filter.workshopId ?? null,
       filter.workshopId ?? null,
       filter.operationId ?? null,
       filter.operationId ?? null,
+      filter.seat ?? null,
+      filter.seat ?? null,
       limit,
     );
     return rows.map(({ id, body }) => ({ id, event: eventSchema.parse(JSON.parse(body)) }));

@@ -63,6 +63,10 @@ export class LearnerTable {
     );
   }
 
+  remove(id: string): void {
+    this.#database.run('DELETE FROM learners WHERE id = ?', id);
+  }
+
   rename(id: string, name: string): void {
     this.#database.run('UPDATE learners SET name = ? WHERE id = ?', name, id);
   }

@@ -129,8 +129,18 @@ CREATE TABLE cluster (
 /** Whether the machines of a worker run on the processor itself; null until its agent has told. */
 const ACCELERATED = 'ALTER TABLE workers ADD COLUMN accelerated INTEGER;';
 
+/**
+ * `freed`: the seat was taken from its learner and was not emptied since; `generation`: how often it was taken from one.
+ * `seat` of an event: the one seat that it tells of.
+ */
+const LEARNERS = `
+ALTER TABLE seats ADD COLUMN freed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE seats ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN seat INTEGER;
+`;
+
 /** The step at index n leads from version n to version n + 1. */
-export const MIGRATIONS: readonly string[] = [FIRST, ACCELERATED];
+export const MIGRATIONS: readonly string[] = [FIRST, ACCELERATED, LEARNERS];
 
 /**
  * Brings a store to the newest schema, each step in a transaction of its own; `PRAGMA user_version` says how far it is.

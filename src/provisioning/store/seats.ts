@@ -13,12 +13,15 @@ export const seatRowSchema = z.object({
   ip: z.nullable(z.string()),
   connected: flagColumn,
   has_files: flagColumn,
+  freed: flagColumn,
+  generation: z.number(),
   updated_at: timeSchema,
   error: errorColumn,
 });
 /**
  * `worker` is set before the worker is asked for the seat and cleared after it has ended it: a seat without one runs
- * nowhere. `has_files` says the same of its files.
+ * nowhere. `has_files` says the same of its files. `freed`: it was taken from its learner and was not emptied since, so
+ * nobody may have it yet. `generation` counts that: tokens of learners before it are not valid any more.
  */
 export type SeatRow = z.infer<typeof seatRowSchema>;
 
@@ -68,10 +71,21 @@ export class SeatTable {
     );
   }
 
+  /** The first seat that somebody can have now. */
+  firstFree(workshopId: string): SeatRow | undefined {
+    return this.#database.get(
+      seatRowSchema,
+      `SELECT seats.* FROM seats LEFT JOIN learners USING (workshop_id, seat)
+       WHERE workshop_id = ? AND learners.id IS NULL AND seats.status = 'ready' AND seats.freed = 0
+       ORDER BY seat LIMIT 1`,
+      workshopId,
+    );
+  }
+
   insert(row: SeatRow): void {
     this.#database.run(
-      `INSERT INTO seats (workshop_id, seat, status, worker, ip, connected, has_files, updated_at, error)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO seats (workshop_id, seat, status, worker, ip, connected, has_files, freed, generation, updated_at, error)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.workshop_id,
       row.seat,
       row.status,
@@ -79,6 +93,8 @@ export class SeatTable {
       row.ip,
       toFlag(row.connected),
       toFlag(row.has_files),
+      toFlag(row.freed),
+      row.generation,
       row.updated_at,
       toJson(row.error),
     );
@@ -86,13 +102,15 @@ export class SeatTable {
 
   update(row: SeatRow): void {
     this.#database.run(
-      `UPDATE seats SET status = ?, worker = ?, ip = ?, connected = ?, has_files = ?, updated_at = ?, error = ?
+      `UPDATE seats SET status = ?, worker = ?, ip = ?, connected = ?, has_files = ?, freed = ?, generation = ?, updated_at = ?, error = ?
        WHERE workshop_id = ? AND seat = ?`,
       row.status,
       row.worker,
       row.ip,
       toFlag(row.connected),
       toFlag(row.has_files),
+      toFlag(row.freed),
+      row.generation,
       row.updated_at,
       toJson(row.error),
       row.workshop_id,

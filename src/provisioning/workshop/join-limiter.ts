@@ -1,32 +1,33 @@
-/** Keeps somebody from finding a join code by trying. */
+/** Keeps somebody from finding a join code by trying, and nobody who has one from joining. */
 import { SlowDownError } from '../../protocol/errors.ts';
-
-/** Failures of one address within the window before it is refused. */
-export const JOIN_FAILURES = { limit: 20, windowMs: 10 * 60_000 } as const;
-
-/** Addresses that are remembered; with more, those with the oldest failures are forgotten. */
-const MAX_ADDRESSES = 10_000;
+import { addressKey, FailureCounter, FAILURES, forgetOldest } from '../failure-limiter.ts';
 
 /**
- * Counts failures per address: a class shares one, so joining itself is never counted, and a workshop that somebody
- * at the address has joined stays open to the others there.
+ * Failures of one address within the window before wrong codes are refused, and before codes are taken for guesses: a
+ * right code may be one, too, so from then on only workshops that somebody at the address has joined stay open to it.
  */
+export const JOIN_FAILURES = { ...FAILURES, guesses: 500 } as const;
+
+/** A class shares an address. Joining itself is never counted, and one who types nonsense locks nobody out. */
 export class JoinLimiter {
-  readonly #now: () => number;
-  readonly #failures = new Map<string, number[]>();
+  readonly #failures: FailureCounter;
   readonly #joined = new Map<string, Set<string>>();
 
-  /** @param now milliseconds of a clock */
-  constructor(now: () => number = Date.now) {
-    this.#now = now;
+  /** @param now milliseconds of a clock that nobody sets: set back, it would shut addresses out for as long */
+  constructor(now: () => number = () => performance.now()) {
+    this.#failures = new FailureCounter(now);
   }
 
-  /** @throws SlowDownError where the address has failed too often; `retry_after_seconds` says when it may try again */
+  /**
+   * @param workshopId the workshop that has the code; undefined for a wrong code
+   * @throws SlowDownError where the address has failed too often; `retry_after_seconds` says when it may try again
+   */
   check(address: string, workshopId: string | undefined): void {
-    const failures = this.#recent(address);
-    if (failures.length < JOIN_FAILURES.limit) return;
-    if (workshopId !== undefined && this.#joined.get(address)?.has(workshopId) === true) return;
-    const waitMs = (failures.at(-JOIN_FAILURES.limit) ?? 0) + JOIN_FAILURES.windowMs - this.#now();
+    const waitMs = this.#failures.waitMs(address);
+    if (waitMs === 0) return;
+    if (workshopId === undefined) this.#failures.refused(address);
+    else if (this.#failures.refusals(address) < JOIN_FAILURES.guesses - JOIN_FAILURES.limit) return;
+    else if (this.#joined.get(addressKey(address))?.has(workshopId) === true) return;
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
     throw new SlowDownError(
       `Too many wrong codes came from your address. Try again in ${Math.ceil(seconds / 60)} minutes.`,
@@ -35,26 +36,13 @@ export class JoinLimiter {
   }
 
   failed(address: string): void {
-    const failures = [...this.#recent(address), this.#now()].slice(-JOIN_FAILURES.limit);
-    // Set anew, the address is the newest of the map.
-    this.#failures.delete(address);
-    this.#failures.set(address, failures);
-    forgetOldest(this.#failures);
+    this.#failures.failed(address);
   }
 
   joined(address: string, workshopId: string): void {
-    const workshops = this.#joined.get(address) ?? new Set();
-    this.#joined.set(address, workshops.add(workshopId));
+    const key = addressKey(address);
+    const workshops = this.#joined.get(key) ?? new Set();
+    this.#joined.set(key, workshops.add(workshopId));
     forgetOldest(this.#joined);
   }
-
-  #recent(address: string): number[] {
-    const after = this.#now() - JOIN_FAILURES.windowMs;
-    return (this.#failures.get(address) ?? []).filter((at) => at > after);
-  }
-}
-
-function forgetOldest(map: Map<string, unknown>): void {
-  const [oldest] = map.keys();
-  if (map.size > MAX_ADDRESSES && oldest !== undefined) map.delete(oldest);
 }

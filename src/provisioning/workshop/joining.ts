@@ -1,6 +1,6 @@
 /** How people get into seats: learners with a join code, teachers with the control plane's token. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Access, Joined, JoinRequest, Role } from '../../protocol/access.ts';
+import type { Access, Joined, JoinRequest, LearnerView, Role } from '../../protocol/access.ts';
 import {
   InvalidInputError,
   NoSeatsError,
@@ -10,6 +10,7 @@ import {
 } from '../../protocol/errors.ts';
 import { normaliseCode, randomText } from '../../protocol/names.ts';
 import { timestamp } from '../clock.ts';
+import { LOOPBACK_ONLY, permitRuntime, type Exposure } from '../exposure.ts';
 import type { LearnerRow } from '../store/learners.ts';
 import type { SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
@@ -18,6 +19,7 @@ import type { LocalWorker } from '../workers/local/local-worker.ts';
 import type { LocalWorkers } from '../workers/local/local-workers.ts';
 import type { JoinLimiter } from './join-limiter.ts';
 import type { Records } from './records.ts';
+import { seatForLearner, workshopForLearner } from './learner-view.ts';
 import { permit } from './state-machine.ts';
 import { signLearnerToken, signSeatToken, verifyLearnerToken } from './tokens.ts';
 
@@ -33,6 +35,8 @@ export interface JoiningOptions {
   readonly records: Records;
   readonly workers: LocalWorkers;
   readonly limiter: JoinLimiter;
+  /** Whom seats are given to; default this machine's user. */
+  readonly exposure?: Exposure;
 }
 
 export class Joining {
@@ -40,12 +44,14 @@ export class Joining {
   readonly #records: Records;
   readonly #workers: LocalWorkers;
   readonly #limiter: JoinLimiter;
+  readonly #exposure: Exposure;
 
   constructor(options: JoiningOptions) {
     this.#store = options.store;
     this.#records = options.records;
     this.#workers = options.workers;
     this.#limiter = options.limiter;
+    this.#exposure = options.exposure ?? LOOPBACK_ONLY;
   }
 
   /**
@@ -55,7 +61,7 @@ export class Joining {
    */
   async join(request: JoinRequest, address: string): Promise<Joined> {
     const workshop = this.#findByCode(request.code, address);
-    permit('join', workshop);
+    this.#permitJoining(workshop);
     // Before a seat is taken: whoever is refused here has taken none.
     await this.#awaitWorker(this.#workers.of(workshop.runtime));
     const rejoinCode = request.rejoin_code ?? randomText(REJOIN_CODE_LENGTH);
@@ -70,7 +76,7 @@ export class Joining {
   claim(workshopId: string, rejoinCode: string, name: string | undefined): LearnerRow {
     const rejoin_hash = createHash('sha256').update(rejoinCode).digest('hex');
     return this.#store.transaction(() => {
-      permit('join', this.#records.workshopRow(workshopId));
+      this.#permitJoining(this.#records.workshopRow(workshopId));
       const known = this.#store.learners.findByRejoinHash(workshopId, rejoin_hash);
       if (known !== undefined) {
         if (name !== undefined) this.#records.renameLearner(known, name);
@@ -93,7 +99,9 @@ export class Joining {
   /** How somebody gets into a seat without taking it. @throws NotFoundError, NotRunningError, UnavailableError */
   async access(workshopId: string, seat: number, role: Role): Promise<Access> {
     const row = this.#records.seatRow(workshopId, seat);
-    permit('access', this.#records.workshopRow(workshopId));
+    const workshop = this.#records.workshopRow(workshopId);
+    permit('access', workshop);
+    permitRuntime(this.#exposure, workshop.runtime);
     const name = role === 'learner' ? this.#store.learners.findBySeat(workshopId, seat)?.name : undefined;
     if (row.worker !== null) await this.#awaitWorker(this.#workers.named(row.worker));
     return this.#access(this.#records.seatRow(workshopId, seat), role, name);
@@ -103,6 +111,25 @@ export class Joining {
   async learnerOf(token: string): Promise<LearnerRow | undefined> {
     const id = await verifyLearnerToken(this.#learnerKey(), token);
     return id === undefined ? undefined : this.#store.learners.find(id);
+  }
+
+  /** What a learner may know of their seat. */
+  view({ name, workshop_id, seat }: LearnerRow): LearnerView {
+    const workshop = workshopForLearner(this.#records.workshop(workshop_id));
+    return { name, workshop, seat: seatForLearner(this.#records.seat(workshop_id, seat)) };
+  }
+
+  /** A new way into their seat for a learner. @throws NotRunningError, ConflictError, UnavailableError */
+  learnerAccess({ workshop_id, seat }: LearnerRow): Promise<Access> {
+    return this.access(workshop_id, seat, 'learner');
+  }
+
+  /** @throws NotRunningError, ConflictError, ForbiddenError */
+  #permitJoining(workshop: WorkshopRow): void {
+    permit('join', workshop);
+    permitRuntime(this.#exposure, workshop.runtime);
+    if (Date.parse(workshop.expires_at) > Date.now()) return;
+    throw new NotRunningError(`The time of the workshop "${workshop.name}" is over. Ask your teacher for more.`);
   }
 
   /** @throws NotFoundError, SlowDownError */
@@ -116,15 +143,11 @@ export class Joining {
   }
 
   #freeSeat(workshopId: string): SeatRow {
-    const taken = new Set(this.#store.learners.of(workshopId).map(({ seat }) => seat));
-    const free = this.#store.seats.of(workshopId).filter(({ seat }) => !taken.has(seat));
-    if (free.length === 0)
-      throw new NoSeatsError('Every seat of this workshop is taken. Ask your teacher for another.');
-    const ready = free.find(({ status }) => status === 'ready');
-    if (ready === undefined) {
-      throw new UnavailableError('The free seats of this workshop are not ready yet. Try again in a moment.');
-    }
-    return ready;
+    const free = this.#store.seats.firstFree(workshopId);
+    if (free !== undefined) return free;
+    const isFull = this.#store.learners.of(workshopId).length >= this.#store.seats.of(workshopId).length;
+    if (isFull) throw new NoSeatsError('Every seat of this workshop is taken. Ask your teacher for another.');
+    throw new UnavailableError('The free seats of this workshop are not ready yet. Try again in a moment.');
   }
 
   async #access(row: SeatRow, role: Role, name: string | undefined): Promise<Access> {
@@ -135,10 +158,23 @@ export class Joining {
     if (worker?.endpoint === undefined || worker.endpoint === null) {
       throw new UnavailableError('The worker of this seat cannot be reached now. Try again in a moment.');
     }
-    const claims = { workshop_id: row.workshop_id, seat: row.seat, role, ...(name !== undefined && { name }) };
+    const { workshop_id, seat, generation } = row;
+    const claims = {
+      workshop_id,
+      seat,
+      role,
+      ...(name !== undefined && { name }),
+      ...(generation > 0 && { generation }),
+    };
     const signed = await signSeatToken(this.#workers.named(worker.name).workspaceTokenSecret(), claims);
-    const certificate = worker.certificate === null ? {} : { certificate: worker.certificate };
-    return { endpoint: worker.endpoint, ...certificate, ...signed };
+    return { ...this.#reached(worker.endpoint, worker.certificate), ...signed };
+  }
+
+  /** The agent, or the server for others that relays to it. */
+  #reached(endpoint: string, certificate: string | null): Pick<Access, 'endpoint' | 'certificate'> {
+    const { site } = this.#exposure;
+    const pinned = site === undefined ? (certificate ?? undefined) : site.certificate;
+    return { endpoint: site?.url() ?? endpoint, ...(pinned !== undefined && { certificate: pinned }) };
   }
 
   /** An agent that is being started again may come back at another address. */

@@ -1,6 +1,6 @@
 /** What people ask of workshops: each request is checked, recorded and begun, or refused with the reason. */
 import { createHash } from 'node:crypto';
-import { InvalidInputError, NotRunningError } from '../../protocol/errors.ts';
+import { InvalidInputError, NotFoundError, NotRunningError } from '../../protocol/errors.ts';
 import { newCode, newId, showCode } from '../../protocol/names.ts';
 import {
   seatSubject,
@@ -117,6 +117,40 @@ export class Lifecycle {
     return toOperation(operation);
   }
 
+  /**
+   * Takes a seat from its learner, and begins to empty it: until that is done nobody may have it. What runs nowhere is
+   * emptied when it is started. The same again while it runs is the same operation.
+   * @throws NotFoundError where nobody has the seat; NotRunningError, ConflictError
+   */
+  free(id: string, seat: number): Operation {
+    const workshop = this.#records.workshopRow(id);
+    const row = this.#records.seatRow(id, seat);
+    const learner = this.#store.learners.findBySeat(id, seat);
+    if (learner === undefined && !row.freed) {
+      throw new NotFoundError(`Nobody has seat ${seat} of workshop "${workshop.name}".`);
+    }
+    const running = this.#store.operations.running().find((one) => one.scope === id && one.kind === 'seat.reset');
+    if (learner === undefined && running?.seat === seat) return toOperation(running);
+    permit('free', workshop);
+    const title = `Free seat ${seat} of workshop "${workshop.name}"`;
+    const request = { kind: 'seat.reset', subject: seatSubject(id, seat), scope: id, seat, title } as const;
+    const forget = (): void => {
+      if (learner !== undefined) this.#records.removeLearner(learner);
+    };
+    if (row.worker === null) {
+      const begun = this.#engine.record(request, () => {
+        forget();
+        return `Seat ${seat} is nobody's any more. It is emptied when the workshop is started.`;
+      });
+      return toOperation(begun);
+    }
+    const operation = this.#engine.begin(request, () => {
+      forget();
+      this.#records.changeSeat(id, seat, { status: 'resetting', error: null });
+    });
+    return toOperation(operation);
+  }
+
   /** Makes seats again that were lost, over their files. @throws ConflictError, NotFoundError */
   repair(id: string, seats: number): Operation {
     const row = this.#records.workshopRow(id);
@@ -179,6 +213,8 @@ function newSeats(workshop: WorkshopRow): SeatRow[] {
     ip: null,
     connected: false,
     has_files: false,
+    freed: false,
+    generation: 0,
     updated_at: workshop.created_at,
     error: null,
   }));

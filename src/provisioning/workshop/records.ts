@@ -8,6 +8,7 @@ import { seatSubject, workshopSubject } from '../../protocol/operation.ts';
 import type { Learner, Seat, SeatStatus, Workshop, WorkshopStatus } from '../../protocol/workshop.ts';
 import { timestamp } from '../clock.ts';
 import type { EventLog } from '../event-log.ts';
+import { LOOPBACK_ONLY, type Exposure } from '../exposure.ts';
 import type { LearnerRow } from '../store/learners.ts';
 import type { SeatChange, SeatRow } from '../store/seats.ts';
 import type { Store } from '../store/store.ts';
@@ -40,10 +41,13 @@ const SEAT_LINE: Readonly<Record<SeatStatus, string>> = {
 export class Records {
   readonly #store: Store;
   readonly #events: EventLog;
+  readonly #exposure: Exposure;
 
-  constructor(store: Store, events: EventLog) {
+  /** @param exposure whom all of it is told */
+  constructor(store: Store, events: EventLog, exposure: Exposure = LOOPBACK_ONLY) {
     this.#store = store;
     this.#events = events;
+    this.#exposure = exposure;
   }
 
   /** @throws NotFoundError */
@@ -74,6 +78,11 @@ export class Records {
   seats(workshopId: string): Seat[] {
     const learners = new Map(this.#store.learners.of(this.workshopRow(workshopId).id).map((row) => [row.seat, row]));
     return this.#store.seats.of(workshopId).map((row) => toSeat(row, learners.get(row.seat)));
+  }
+
+  /** @throws NotFoundError */
+  seat(workshopId: string, seat: number): Seat {
+    return toSeat(this.seatRow(workshopId, seat), this.#store.learners.findBySeat(workshopId, seat));
   }
 
   learners(workshopId: string): Learner[] {
@@ -138,6 +147,15 @@ export class Records {
     });
   }
 
+  /** Forgets who has the seat; until it has been emptied nobody else may have it. */
+  removeLearner(row: LearnerRow): void {
+    this.#store.transaction(() => {
+      this.#store.learners.remove(row.id);
+      const { generation } = this.seatRow(row.workshop_id, row.seat);
+      this.changeSeat(row.workshop_id, row.seat, { freed: true, generation: generation + 1 });
+    });
+  }
+
   renameLearner(row: LearnerRow, name: string): void {
     if (row.name === name) return;
     this.#store.transaction(() => {
@@ -175,7 +193,7 @@ export class Records {
   }
 
   #told(row: WorkshopRow): Workshop {
-    return toWorkshop(row, this.#workersOf(row));
+    return toWorkshop(row, this.#workersOf(row), this.#exposure.site?.url());
   }
 
   /** The workers that hold seats of it; while it is being prepared, also those that boot for it. */
@@ -205,9 +223,9 @@ export class Records {
   }
 
   #tellSeat(row: SeatRow): void {
-    const seat = toSeat(row, this.#store.learners.findBySeat(row.workshop_id, row.seat));
+    const seat = this.seat(row.workshop_id, row.seat);
     const message = row.error?.message ?? `Seat ${row.seat} ${SEAT_LINE[row.status]}.`;
     const subject = seatSubject(row.workshop_id, row.seat);
-    this.#events.append({ type: 'state', message, subject, resource: { seat } }, row.workshop_id);
+    this.#events.append({ type: 'state', message, subject, resource: { seat } }, row.workshop_id, row.seat);
   }
 }

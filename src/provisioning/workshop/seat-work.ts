@@ -43,7 +43,7 @@ export class SeatWork {
     const worker = this.#workerOf(workshopId);
     await worker.hold(context, 'make', async (agent) => {
       await context.step('place', () => this.#place(context, worker, agent, workshopId));
-      const wanted = this.#store.seats.of(workshopId).filter(({ status }) => status !== 'ready');
+      const wanted = this.#store.seats.of(workshopId).filter(({ status, freed }) => status !== 'ready' || freed);
       if (wanted.length > 0)
         context.progress('seats', `Making ${countSeats(wanted.length)}, as ${this.#kindOf(worker)}.`);
       let ready = 0;
@@ -70,7 +70,7 @@ export class SeatWork {
     context.progress('seats', `${countSeats(wanted.length)} ${options.keepFiles ? 'stopped' : 'removed'}.`);
   }
 
-  /** Brings one seat back as new. */
+  /** Brings one seat back as new. One that was taken from its learner can be joined from then on. */
   async reset(context: OperationContext, workshopId: string, seat: number): Promise<void> {
     const worker = this.#workerOf(workshopId);
     const { resetMs } = worker.times;
@@ -78,10 +78,16 @@ export class SeatWork {
     await worker.hold(context, 'make', async (agent) => {
       await context.step('seat.reset', async () => {
         this.#records.changeSeat(workshopId, seat, { worker: worker.name, has_files: true });
+        const { freed, generation } = this.#records.seatRow(workshopId, seat);
         const vm = await within(resetMs, late, context.signal, (signal) =>
-          agent.call((client) => resetOrMake(client, workshopId, seat, context.operation.started_at, signal)),
+          agent.call((client) =>
+            freed
+              ? makeForAnother(client, workshopId, seat, generation, signal)
+              : resetOrMake(client, workshopId, seat, context.operation.started_at, signal),
+          ),
         );
-        this.#records.changeSeat(workshopId, seat, { status: 'ready', error: null, ip: vm.ip, connected: false });
+        const fresh = { status: 'ready', error: null, ip: vm.ip, connected: false, freed: false } as const;
+        this.#records.changeSeat(workshopId, seat, fresh);
       });
     });
   }
@@ -125,7 +131,7 @@ export class SeatWork {
   }
 
   async #make(context: OperationContext, on: LocalWorker, agent: HeldAgent, row: SeatRow): Promise<void> {
-    const { workshop_id, seat } = row;
+    const { workshop_id, seat, freed, generation } = row;
     const { seatMs } = on.times;
     const late = `Seat ${seat} was not ready within ${seatMs / 1000} s.`;
     await context.step('seat.intent', () =>
@@ -134,10 +140,15 @@ export class SeatWork {
     try {
       const vm = await context.step('seat.create', () =>
         within(seatMs, late, context.signal, (signal) =>
-          agent.call((client) => findOrMake(client, workshop_id, seat, signal)),
+          agent.call((client) =>
+            freed
+              ? makeForAnother(client, workshop_id, seat, generation, signal)
+              : findOrMake(client, workshop_id, seat, signal),
+          ),
         ),
       );
-      this.#records.changeSeat(workshop_id, seat, { status: 'ready', ip: vm.ip, connected: vm.connections > 0 });
+      const made = { status: 'ready', ip: vm.ip, connected: vm.connections > 0, freed: false } as const;
+      this.#records.changeSeat(workshop_id, seat, made);
     } catch (error) {
       context.signal.throwIfAborted();
       const { code, message } = infoFromError(error);
@@ -192,7 +203,22 @@ async function resetOrMake(
     return findOrMake(client, workshopId, seat, signal);
   }
   if (vm.status === 'ready' && vm.created_at > since) return vm;
-  return client.resetVm(workshopId, seat, signal);
+  return client.resetVm(workshopId, seat, {}, signal);
+}
+
+/**
+ * The seat as new for somebody else: what its learner did is gone, and their tokens open it no more. Done again in any
+ * case: only the agent's answer to this says that it was.
+ */
+async function makeForAnother(
+  client: AgentClient,
+  workshopId: string,
+  seat: number,
+  generation: number,
+  signal: AbortSignal,
+): Promise<Vm> {
+  if ((await seen(client, workshopId, seat, signal)) === undefined) await findOrMake(client, workshopId, seat, signal);
+  return client.resetVm(workshopId, seat, { generation }, signal);
 }
 
 async function seen(

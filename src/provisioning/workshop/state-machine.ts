@@ -29,7 +29,7 @@ export function assertFollows(from: WorkshopStatus, to: WorkshopStatus): void {
 }
 
 /** What people ask of a workshop. */
-export const VERBS = ['start', 'stop', 'extend', 'delete', 'reset', 'access', 'join'] as const;
+export const VERBS = ['start', 'stop', 'extend', 'delete', 'reset', 'free', 'access', 'join'] as const;
 export type Verb = (typeof VERBS)[number];
 
 const PERMITTED: Readonly<Record<Verb, readonly WorkshopStatus[]>> = {
@@ -38,6 +38,7 @@ const PERMITTED: Readonly<Record<Verb, readonly WorkshopStatus[]>> = {
   extend: ['created', 'provisioning', 'running', 'error'],
   delete: ['created', 'provisioning', 'running', 'stopping', 'stopped', 'deleting', 'error'],
   reset: ['running', 'error'],
+  free: ['created', 'running', 'stopped', 'error'],
   access: ['provisioning', 'running', 'error'],
   join: ['running', 'error'],
 };
@@ -48,6 +49,7 @@ const WANTED: Readonly<Record<Verb, string>> = {
   extend: 'be given more time',
   delete: 'be deleted',
   reset: 'have a seat reset',
+  free: 'have a seat freed',
   access: 'let anybody in',
   join: 'let anybody in',
 };
@@ -62,6 +64,15 @@ const ADVICE: Readonly<Record<WorkshopStatus, string>> = {
   error: 'It has failed: start it again or delete it.',
 };
 
+/** For a learner, who cannot start anything. */
+const JOIN_ADVICE: Readonly<Record<WorkshopStatus, string>> = {
+  ...ADVICE,
+  created: 'Ask your teacher to start it first.',
+  provisioning: 'It is being prepared: wait until it runs, and try again.',
+  stopping: 'It is being stopped. Ask your teacher.',
+  stopped: 'It is stopped: ask your teacher to start it first.',
+};
+
 /**
  * Whether something may be asked of a workshop now.
  * @throws AlreadyRunningError, NotRunningError or ConflictError saying why not
@@ -74,6 +85,7 @@ export function permit(verb: Verb, workshop: { readonly name: string; readonly s
 
 function adviceFor(verb: Verb, status: WorkshopStatus): string {
   if (verb === 'stop' && status === 'stopped') return 'It is stopped already.';
+  if (verb === 'join') return JOIN_ADVICE[status];
   return ADVICE[status];
 }
 

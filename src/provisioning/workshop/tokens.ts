@@ -29,6 +29,16 @@ export async function signSeatToken(
   return { token, expires_at: new Date(expires * 1000).toISOString() };
 }
 
+/** Whether we signed a seat token and it has not ended. The agent decides who enters: this only tells guesses from tokens. */
+export async function isSeatToken(workspaceTokenSecret: string, workshopId: string, token: string): Promise<boolean> {
+  try {
+    await jwtVerify(token, await workshopKey(workspaceTokenSecret, workshopId), { algorithms: ['HS256'] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A token that names a learner; it is valid as long as the store knows the learner. */
 export function signLearnerToken(key: string, learnerId: string): Promise<string> {
   return new SignJWT()

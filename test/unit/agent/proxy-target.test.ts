@@ -13,6 +13,9 @@ describe('the target of a request to the proxy', () => {
     ['/proxy/ws-a/1/files/\u00ff\u0080', 'files', '/files/\u00ff\u0080'],
     ['/proxy/ws-a/1/exec', 'exec', '/exec'],
     ['/proxy/ws-a/1/health', 'health', '/health'],
+    ['/proxy/ws-a/1/sessions', 'sessions', '/sessions'],
+    ['/proxy/ws-a/1/watch?path=a%20b', 'watch', '/watch?path=a%20b'],
+    ['/proxy/ws-a/1/archive', 'archive', '/archive'],
   ] as const) {
     it(`passes on ${target}`, () => {
       assert.deepEqual(parseTarget(target), { key: { workshopId: 'ws-a', seatId: 1 }, service, path });
@@ -28,6 +31,9 @@ describe('the target of a request to the proxy', () => {
     '/proxy/ws-a/1/filesystem',
     '/proxy/ws-a/1/files#fragment',
     '/proxy/ws-a/1/exec/more',
+    '/proxy/ws-a/1/sessions/1',
+    '/proxy/ws-a/1/watch/..',
+    '/proxy/ws-a/1/archives',
     '/proxy/ws-a/1/terminal/..',
     '/proxy/ws-a/0/files',
     '/proxy/ws-a/01/files',

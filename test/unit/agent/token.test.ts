@@ -4,7 +4,7 @@ import { createTokenVerifier, mayEnter } from '../../../src/agent/token.ts';
 import { workshopKey } from '../../../src/protocol/access.ts';
 
 const SECRET = 'workspace-token-secret';
-const verify = createTokenVerifier('the-agent-token', SECRET);
+const verify = createTokenVerifier('the-agent-token', SECRET, () => false);
 
 async function sign(claims: JWTPayload, keyOf = 'ws-a', secret = SECRET, algorithm = 'HS256'): Promise<string> {
   const token = new SignJWT(claims).setProtectedHeader({ alg: algorithm });

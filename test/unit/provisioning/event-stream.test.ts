@@ -7,7 +7,10 @@ import type { CarapaceEvent, NumberedEvent } from '../../../src/protocol/event.t
 import { InvalidInputError } from '../../../src/protocol/errors.ts';
 import { frameOf, streamEvents, type EventStreamOptions } from '../../../src/provisioning/http/event-stream.ts';
 import { entrance, parseLastEventId } from '../../../src/provisioning/http/snapshot.ts';
-import { addWorkshop, openStore, type TestStore } from './fixtures.ts';
+import { addWorkshop, learnerRow, openStore, type TestStore } from './fixtures.ts';
+
+/** What no learner is told of their workshop. */
+const TEACHERS_ALONE = { workers: [], price_per_hour: null };
 
 function eventOf(message: string): CarapaceEvent {
   return { timestamp: '2026-01-01T00:00:00.000Z', type: 'progress', message, subject: 'workshop/ws-1' };
@@ -145,7 +148,8 @@ describe('the entrance to the stream', () => {
     addWorkshop(test);
     const { newest } = test.store.events.bounds();
     for (const seen of [0, 1, newest]) {
-      assert.deepEqual(entrance(test, seen), { first: [], after: seen });
+      const { first, after } = entrance(test, seen);
+      assert.deepEqual([[...first], after], [[], seen]);
     }
   });
 
@@ -154,7 +158,8 @@ describe('the entrance to the stream', () => {
     const { newest } = test.store.events.bounds();
     test.store.events.prune('2000-01-01T00:00:00.000Z', 2);
     for (const seen of [undefined, 0, newest - 3, newest + 1]) {
-      const { first, after } = entrance(test, seen);
+      const { first: pictured, after } = entrance(test, seen);
+      const first = [...pictured];
       assert.equal(after, newest);
       assert.deepEqual(
         first.map(({ event }) => event.type),
@@ -168,17 +173,21 @@ describe('the entrance to the stream', () => {
         [0, 0, 0, 0, 0, newest],
       );
     }
-    assert.deepEqual(entrance(test, newest - 2).first, []);
+    assert.deepEqual([...entrance(test, newest - 2).first], []);
   });
 
-  it('shows a learner their own workshop', () => {
+  it('shows a learner their own workshop and their own seat', () => {
     const own = addWorkshop(test);
     addWorkshop(test);
-    const { first } = entrance(test, undefined, own.id);
-    assert.equal(first.length, 1 + 1 + own.seats);
-    const seen = test.store.events.after(0, 1000, { workshopId: own.id });
-    assert.ok(seen.every(({ event }) => event.subject.startsWith(`workshop/${own.id}`)));
-    assert.equal(seen.length, 1 + own.seats);
+    const learner = learnerRow(own, 2);
+    test.records.addLearner(learner);
+    const first = [...entrance(test, undefined, learner).first];
+    assert.equal(first.length, 1 + 1 + 1);
+    assert.deepEqual(first[1]?.event.resource, { workshop: { ...test.records.workshop(own.id), ...TEACHERS_ALONE } });
+    assert.deepEqual(first[2]?.event.resource, { seat: { ...test.records.seat(own.id, 2), worker: null } });
+    const seen = test.store.events.after(0, 1000, { workshopId: own.id, seat: 2 });
+    const subjects = seen.map(({ event }) => event.subject);
+    assert.deepEqual(subjects, [`workshop/${own.id}`, `workshop/${own.id}/seat/2`, `workshop/${own.id}/seat/2`]);
   });
 
   it('takes a number and nothing else', () => {

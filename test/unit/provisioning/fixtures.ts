@@ -1,4 +1,5 @@
 /** A store in a folder of its own, and what tests put into it. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { newCode, newId } from '../../../src/protocol/names.ts';
 import { ClusterRecords } from '../../../src/provisioning/cluster/cluster-records.ts';
 import { EventLog } from '../../../src/provisioning/event-log.ts';
 import { readTiming, type Timing } from '../../../src/provisioning/settings.ts';
+import type { LearnerRow } from '../../../src/provisioning/store/learners.ts';
 import type { SeatRow } from '../../../src/provisioning/store/seats.ts';
 import { Store } from '../../../src/provisioning/store/store.ts';
 import type { WorkshopRow } from '../../../src/provisioning/store/workshops.ts';
@@ -82,7 +84,7 @@ export function workshopRow(change: Partial<WorkshopRow> = {}): WorkshopRow {
     provider: 'local',
     created_at: now,
     expires_in_minutes: 60,
-    expires_at: now,
+    expires_at: new Date(Date.now() + 3_600_000).toISOString(),
     error: null,
     ...change,
   };
@@ -97,10 +99,18 @@ export function seatRow(workshop: WorkshopRow, seat: number, change: Partial<Sea
     ip: null,
     connected: false,
     has_files: true,
+    freed: false,
+    generation: 0,
     updated_at: workshop.created_at,
     error: null,
     ...change,
   };
+}
+
+export function learnerRow(workshop: WorkshopRow, seat: number, change: Partial<LearnerRow> = {}): LearnerRow {
+  const joined_at = new Date().toISOString();
+  const id = randomUUID();
+  return { id, workshop_id: workshop.id, seat, name: `Learner ${seat}`, joined_at, rejoin_hash: id, ...change };
 }
 
 /** Puts a workshop with all its seats, and the worker under them, into the store. */

@@ -72,9 +72,10 @@ describe('joining', () => {
     assert.equal(joined.endpoint, 'http://127.0.0.1:1');
     const claims = seatClaimsSchema.parse(decodeJwt(joined.token));
     assert.deepEqual(
-      { ...claims, exp: 0 },
-      { workshop_id: workshop.id, seat: 1, role: 'learner', name: 'Ada', exp: 0 },
+      { ...claims, exp: 0, iat: 0 },
+      { workshop_id: workshop.id, seat: 1, role: 'learner', name: 'Ada', exp: 0, iat: 0 },
     );
+    assert.ok(Math.abs((claims.iat ?? 0) - Date.now() / 1000) < 60);
     assert.ok(claims.exp <= Date.now() / 1000 + 12 * 3600);
     assert.equal((await joining.learnerOf(joined.learner_token))?.seat, 1);
     const back = await joining.join({ code: typed, name: 'Ada L.', rejoin_code: joined.rejoin_code }, ADDRESS);
@@ -120,9 +121,33 @@ describe('joining', () => {
       joining.join({ code: '22222222' }, ADDRESS),
       (error) => error instanceof SlowDownError && Number(error.details?.['retry_after_seconds']) > 0,
     );
-    await assert.rejects(joining.join({ code: other.code }, ADDRESS), SlowDownError, 'a right guess is no proof');
+    await joining.join({ code: other.code }, ADDRESS);
     await joining.join({ code }, ADDRESS);
     await joining.join({ code: other.code }, '192.0.2.2');
+  });
+
+  it('takes right codes for guesses where one address has tried hundreds, but for workshops that are joined there', async () => {
+    const known = addWorkshop(test, { seats: 30 });
+    const other = addWorkshop(test);
+    await joining.join({ code: known.code }, ADDRESS);
+    const wrong = async (): Promise<void> => {
+      await joining.join({ code: '22222222' }, ADDRESS).catch(() => undefined);
+    };
+    for (let n = 0; n < JOIN_FAILURES.guesses - 1; n += 1) await wrong();
+    await joining.join({ code: other.code }, ADDRESS);
+    const late = addWorkshop(test);
+    await wrong();
+    await assert.rejects(joining.join({ code: late.code }, ADDRESS), SlowDownError, 'a right guess is no proof');
+    await joining.join({ code: known.code }, ADDRESS);
+    await joining.join({ code: late.code }, '192.0.2.2');
+  });
+
+  it('refuses who comes after its time', async () => {
+    const over = addWorkshop(test, { expires_at: new Date(Date.now() - 1).toISOString() });
+    await assert.rejects(
+      joining.join({ code: over.code }, ADDRESS),
+      (error) => error instanceof NotRunningError && error.message.includes('Ask your teacher for more.'),
+    );
   });
 
   it('gives the teacher access that takes no seat', async () => {

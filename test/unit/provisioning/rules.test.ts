@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { InvalidInputError } from '../../../src/protocol/errors.ts';
-import { namesLoopback, requireLoopback } from '../../../src/provisioning/http/host-check.ts';
+import { isLoopback, namesLoopback, namesSite } from '../../../src/provisioning/http/host-check.ts';
 import { crashPointOf } from '../../../src/provisioning/operations/crash-point.ts';
 import { supersedes } from '../../../src/provisioning/operations/handler.ts';
 import { inParallel, within } from '../../../src/provisioning/operations/abort.ts';
@@ -16,9 +16,30 @@ describe('the rules of the control plane', () => {
     for (const host of [undefined, '', 'example.org', 'localhost.example.org', '127.0.0.1.nip.io:80', '10.0.0.1']) {
       assert.equal(namesLoopback(host), false, String(host));
     }
-    for (const host of ['127.0.0.1', '::1', 'localhost']) requireLoopback(host);
-    for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.org', '']) {
-      assert.throws(() => requireLoopback(host), InvalidInputError, host);
+    for (const host of ['127.0.0.1', '::1', 'localhost']) assert.equal(isLoopback(host), true, host);
+    for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.org', '']) assert.equal(isLoopback(host), false, host);
+  });
+
+  it('know a server for others by its name and by any address', () => {
+    const url = 'https://class.example.org:8443';
+    for (const host of [
+      'class.example.org:8443',
+      'CLASS.example.org',
+      '192.0.2.1:8443',
+      '[2001:db8::1]:1',
+      'localhost',
+    ]) {
+      assert.equal(namesSite(host, url), true, host);
+    }
+    for (const host of [
+      undefined,
+      '',
+      'example.org',
+      'evil.example:8443',
+      '192.0.2.1.nip.io',
+      'class.example.org.evil',
+    ]) {
+      assert.equal(namesSite(host, url), false, String(host));
     }
   });
 

@@ -56,6 +56,7 @@ describe('the states of a workshop', () => {
       extend: ['created', 'provisioning', 'running', 'error'],
       delete: [...WORKSHOP_STATUSES],
       reset: ['running', 'error'],
+      free: ['created', 'running', 'stopped', 'error'],
       access: ['provisioning', 'running', 'error'],
       join: ['running', 'error'],
     });
@@ -67,6 +68,8 @@ describe('the states of a workshop', () => {
       ['stop', 'stopped', NotRunningError, /It is stopped already\./],
       ['join', 'stopped', NotRunningError, /start it first/],
       ['join', 'provisioning', ConflictError, /wait until it runs/],
+      ['join', 'stopped', NotRunningError, /ask your teacher/],
+      ['join', 'stopping', ConflictError, /It is being stopped\. Ask your teacher\./],
       ['start', 'deleting', ConflictError, /It is being deleted\./],
     ];
     for (const [verb, status, type, message] of cases) {

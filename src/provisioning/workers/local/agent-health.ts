@@ -51,7 +51,7 @@ export interface HealthWait {
 /** Waits until the agent can make seats. @throws UnavailableError where it ended or says why it cannot; TimedOutError */
 export async function untilHealthy(wait: HealthWait): Promise<void> {
   const { client, withinMs, logFile, signal } = wait;
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   let unhealthySince: number | undefined;
   let problem: string | undefined;
   for (;;) {
@@ -60,16 +60,16 @@ export async function untilHealthy(wait: HealthWait): Promise<void> {
     if (typeof health !== 'string') {
       wait.onHealth(health);
       if (health.status === 'healthy') return;
-      unhealthySince = health.status === 'unhealthy' ? (unhealthySince ?? Date.now()) : undefined;
+      unhealthySince = health.status === 'unhealthy' ? (unhealthySince ?? performance.now()) : undefined;
     }
     const told = unhealthySince === undefined ? undefined : await problemOf(client, signal);
     if (told !== undefined && told !== problem) wait.onProblem(told);
     problem = told ?? problem;
-    if (unhealthySince !== undefined && Date.now() - unhealthySince >= UNHEALTHY_PATIENCE_MS) {
+    if (unhealthySince !== undefined && performance.now() - unhealthySince >= UNHEALTHY_PATIENCE_MS) {
       throw new UnavailableError(`This machine cannot make seats. ${problem ?? ''} The agent's log is ${logFile}.`);
     }
     const seen = typeof health === 'string' ? health : (told ?? `it says that it is ${health.status}`);
-    if (Date.now() >= deadline) throw notReady(withinMs, seen, logFile);
+    if (performance.now() >= deadline) throw notReady(withinMs, seen, logFile);
     await sleep(POLL_MS, undefined, { signal });
   }
 }

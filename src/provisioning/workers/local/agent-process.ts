@@ -153,9 +153,9 @@ function kill(agent: ProcessIdentity, signal: NodeJS.Signals): void {
 }
 
 async function allEnded(agents: readonly ProcessIdentity[], withinMs: number): Promise<boolean> {
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   while (agents.some(isAlive)) {
-    if (Date.now() > deadline) return false;
+    if (performance.now() > deadline) return false;
     await sleep(POLL_MS);
   }
   return true;

@@ -99,6 +99,11 @@ export class LocalWorker {
     });
   }
 
+  /** Asks the agent something where it runs; undefined where it does not. Starts none, and waits for nobody. */
+  async glance<T>(ask: (client: AgentClient) => Promise<T>): Promise<T | undefined> {
+    return this.#agent === undefined || !isAlive(this.#agent.file) ? undefined : ask(this.#agent.client);
+  }
+
   /** The secret behind the tokens of its seats. */
   workspaceTokenSecret(): string {
     return this.#secrets().workspaceTokenSecret;
@@ -219,9 +224,9 @@ export class LocalWorker {
 
   /** Waits until the agent of this place knows its seats and takes our token, and records how it is reached. */
   async #answering(signal: AbortSignal, withinMs: number): Promise<Agent> {
-    const deadline = Date.now() + withinMs;
+    const deadline = performance.now() + withinMs;
     let seen = 'it does not listen yet';
-    while (Date.now() < deadline) {
+    while (performance.now() < deadline) {
       signal.throwIfAborted();
       const file = await readAgentFile(this.#place);
       if (file !== undefined) {
