@@ -7,6 +7,7 @@ import {
   type AgentHealth,
   type AgentInfo,
   type CreateVm,
+  type ResetVm,
   type Vm,
 } from '../protocol/agent.ts';
 import type { Connection } from './connection.ts';
@@ -84,11 +85,12 @@ export class AgentClient {
     });
   }
 
-  /** Brings a seat back as new. */
-  resetVm(workshopId: string, seat: number, signal?: AbortSignal): Promise<Vm> {
+  /** Brings a seat back as new; with a `generation` nobody enters it with a learner's token of an earlier one. */
+  resetVm(workshopId: string, seat: number, how: ResetVm = {}, signal?: AbortSignal): Promise<Vm> {
     return this.#http.json(vmSchema, {
       method: 'POST',
       path: `${vmPath(workshopId, seat)}/reset`,
+      json: how,
       signal,
       deadlineMs: this.#seatDeadlineMs,
     });

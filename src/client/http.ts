@@ -1,9 +1,11 @@
 /** The one HTTP transport of all clients: deadlines, bounds, pinned certificates and typed errors over `node:http(s)`. */
+import { randomUUID } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { Readable, type Writable } from 'node:stream';
 import type * as z from 'zod/mini';
-import { InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
+import { REQUEST_ID_HEADER, currentRequestId } from '../lib/request-id.ts';
+import { CarapaceError, InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
 import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
 import { LocalStreamError, isNetworkError, join, parseJson, readBounded } from './http-body.ts';
 
@@ -59,8 +61,8 @@ export class HttpTransport {
 
   /** Sends a request and parses its JSON answer. @throws the typed error of a refusal, UnavailableError */
   async json<T extends z.ZodMiniType>(schema: T, request: HttpRequest): Promise<z.output<T>> {
-    return this.#within(request, async (signal) => {
-      const response = await this.#answer(request, signal);
+    return this.#within(request, async (named, signal) => {
+      const response = await this.#answer(named, signal);
       const text = (await readBounded(response, MAX_JSON_BYTES)).toString('utf8');
       const result = schema.safeParse(parseJson(text));
       if (result.success) return result.data;
@@ -70,8 +72,8 @@ export class HttpTransport {
 
   /** Sends a request whose answer has no body that matters. */
   async send(request: HttpRequest): Promise<http.IncomingHttpHeaders> {
-    return this.#within(request, async (signal) => {
-      const response = await this.#answer(request, signal);
+    return this.#within(request, async (named, signal) => {
+      const response = await this.#answer(named, signal);
       await readBounded(response, MAX_ERROR_BYTES);
       return response.headers;
     });
@@ -79,35 +81,45 @@ export class HttpTransport {
 
   /** Sends a request and hands over its successful answer; the caller reads or destroys it. */
   async open(request: HttpRequest): Promise<http.IncomingMessage> {
-    return this.#within(request, (signal) => this.#answer(request, signal));
+    return this.#within(request, (named, signal) => this.#answer(named, signal));
   }
 
   /** Sends a request and reads the bytes of its answer. @throws TooLargeError over `limit` bytes */
   async bytes(request: HttpRequest, limit: number): Promise<{ bytes: Buffer; headers: http.IncomingHttpHeaders }> {
-    return this.#within(request, async (signal) => {
-      const response = await this.#answer(request, signal);
+    return this.#within(request, async (named, signal) => {
+      const response = await this.#answer(named, signal);
       return { bytes: await readBounded(response, limit), headers: response.headers };
     });
   }
 
   /** Sends a request and streams the bytes of its answer into `target`, whose own errors are thrown as they are. */
   async pipe(request: HttpRequest, target: Writable): Promise<http.IncomingHttpHeaders> {
-    return this.#within(request, async (signal) => {
-      const response = await this.#answer(request, signal);
+    return this.#within(request, async (named, signal) => {
+      const response = await this.#answer(named, signal);
       await join(response, target, target);
       return response.headers;
     });
   }
 
-  /** Runs `work` under the request's deadline, and turns what went wrong into a typed error. */
-  async #within<T>(request: HttpRequest, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Runs `work` under the request's deadline and id, and turns what went wrong into a typed error with that id. */
+  async #within<T>(request: HttpRequest, work: (named: HttpRequest, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const id = currentRequestId() ?? randomUUID();
+    try {
+      return await this.#inTime({ ...request, headers: { [REQUEST_ID_HEADER]: id, ...request.headers } }, work);
+    } catch (error) {
+      if (error instanceof CarapaceError) error.requestId ??= id;
+      throw error;
+    }
+  }
+
+  async #inTime<T>(request: HttpRequest, work: (request: HttpRequest, signal: AbortSignal) => Promise<T>): Promise<T> {
     request.signal?.throwIfAborted();
     const deadlineMs = request.deadlineMs ?? DEFAULT_DEADLINE_MS;
     const deadline = new AbortController();
     const timer = request.idleMs === undefined ? setTimeout(() => deadline.abort(), deadlineMs) : undefined;
     const signals = request.signal === undefined ? [deadline.signal] : [deadline.signal, request.signal];
     try {
-      return await work(AbortSignal.any(signals));
+      return await work(request, AbortSignal.any(signals));
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof LocalStreamError) throw error.cause;

@@ -42,8 +42,9 @@ export async function waitForOperation(
       lostAt = undefined;
     } catch (error) {
       options.signal.throwIfAborted();
-      lostAt ??= Date.now();
-      if (!(error instanceof UnavailableError) || Date.now() - lostAt > patienceMs) throw error;
+      // Not by the time of day, which may be set meanwhile.
+      lostAt ??= performance.now();
+      if (!(error instanceof UnavailableError) || performance.now() - lostAt > patienceMs) throw error;
     }
     await sleep(backoffMs(attempt, Math.random()), undefined, { signal: options.signal });
   }

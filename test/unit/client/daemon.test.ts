@@ -130,6 +130,27 @@ describe('the control plane of this machine', () => {
     });
   });
 
+  it('says in a sentence why it does not start, where that tells it, and nothing of earlier starts', async () => {
+    await ensureControlPlane({
+      stateFolder: folder,
+      program: await program("console.error('carapace: The moon is full.'); process.exit(1);"),
+    }).catch(() => undefined);
+    const path = await program("console.error('{}\\ncarapace: The disk is on fire. Put it out.'); process.exit(1);");
+    await assert.rejects(ensureControlPlane({ stateFolder: folder, program: path }), {
+      message: `The control plane does not start. The disk is on fire. Put it out. Its log is ${serveLog(folder)}.`,
+    });
+    const silent = ensureControlPlane({ stateFolder: folder, program: await program('process.exit(1);') });
+    await assert.rejects(silent, /ended at its start with exit code 1/);
+  });
+
+  it('says that the disk is full, also where its log has no room for that', async () => {
+    const path = await program('process.exit(6);');
+    await assert.rejects(ensureControlPlane({ stateFolder: folder, program: path }), {
+      name: 'DiskFullError',
+      message: `Carapace cannot start: the disk of ${folder} is full. Make room on it and try again.`,
+    });
+  });
+
   it('waits for one that holds the folder and is about to go', async () => {
     const path = await program(
       `const { existsSync, rmSync } = require('node:fs');
@@ -161,7 +182,13 @@ async function endAll(program: string): Promise<void> {
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
     if (command.split('\0').includes(program)) mine.push(Number(name));
   }
-  for (const pid of mine) process.kill(pid, 'SIGKILL');
+  for (const pid of mine) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // The one that found the folder held has ended by itself.
+    }
+  }
   while (mine.some((pid) => processStartTime(pid) !== undefined))
     await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,0 +1,48 @@
+/** The memory of a process, as the kernel counts it. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { quantile } from './figures.ts';
+
+const COLLECTOR = pathToFileURL(join(import.meta.dirname, 'collect-garbage.ts')).href;
+const ROUNDS = 5;
+const SETTLE_MS = 200;
+
+/** For a program that is started with this environment, {@link collected} works. */
+export const COLLECTABLE = { NODE_OPTIONS: `--import=${COLLECTOR}` } as const;
+
+/** Writes a program that is `program` with that ability, for one that gets no environment of ours. @returns its path */
+export function writeCollectable(path: string, program: string): string {
+  const load = (url: string): string => `import(${JSON.stringify(url)})`;
+  writeFileSync(path, `${load(COLLECTOR)}.then(() => ${load(pathToFileURL(program).href)});\n`);
+  return path;
+}
+
+/** Resident memory in bytes. The kernel's own, such as buffers of sockets, is not in it. */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes) * 1024;
+}
+
+/** The same after the process has collected its garbage, the median of some tries. For programs started {@link COLLECTABLE}. */
+export async function collected(pid: number): Promise<number> {
+  const values: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    process.kill(pid, 'SIGUSR2');
+    await sleep(SETTLE_MS);
+    values.push(residentBytes(pid));
+  }
+  return quantile(values, 0.5);
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
+}
+
+/** Processor time that a process has used, in clock ticks (proc(5): `utime` and `stime`). */
+export function processorTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
