@@ -3,6 +3,8 @@ import type { Event, EventEmitter } from 'vscode';
 import { backoffMs } from '../client/backoff.ts';
 import type { Connection } from '../client/connection.ts';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
+import type { FoundControlPlane } from '../client/daemon.ts';
+import type { Outdated } from '../client/outdated.ts';
 import type { Cluster } from '../protocol/cluster.ts';
 import {
   CarapaceError,
@@ -15,9 +17,11 @@ import type { CarapaceEvent } from '../protocol/event.ts';
 import type { ConnectionSource } from './connection-source.ts';
 import { Disposer } from './disposer.ts';
 import { abandonable, nextEvent } from './events.ts';
+import { KnownState } from './known-state.ts';
 import type { ConnectionStatus } from './model/connection-status.ts';
-import { EMPTY_STATE, withCluster, withEvent, type ModelState } from './model/state.ts';
+import { withCluster, withEvent, type ModelState } from './model/state.ts';
 import type { Translate } from './model/translate.ts';
+import { OperationLines } from './operation-lines.ts';
 import { Pause } from './pause.ts';
 import { fetchAll, fetchCluster, fetchLists, type Fetch } from './snapshot.ts';
 
@@ -35,7 +39,7 @@ export interface ServiceOptions {
 }
 
 interface Known {
-  readonly connection: Connection;
+  readonly connection: FoundControlPlane;
   readonly client: ControlPlaneClient;
 }
 
@@ -45,27 +49,25 @@ export class ControlPlaneService {
   readonly #options: ServiceOptions;
   readonly #lifetime = new AbortController();
   readonly #disposer = new Disposer();
-  #state: ModelState = EMPTY_STATE;
+  readonly #state: KnownState;
   #status: ConnectionStatus = { kind: 'searching' };
   #known: Known | undefined;
   #lastEventId: number | undefined;
-  /** Events that arrive while a snapshot is loaded, to be applied after it. */
-  #held: CarapaceEvent[] | undefined;
-  #loading: Promise<void> = Promise.resolve();
   #following: AbortController | undefined;
   #liveSince: number | undefined;
   #ensuring: Promise<ControlPlaneClient> | undefined;
   readonly #pause = new Pause();
-  readonly #linesAsked = new Set<string>();
+  readonly #lines = new OperationLines();
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.onDidChange = options.changed.event;
     this.#disposer.add(options.changed);
+    this.#state = new KnownState(() => options.changed.fire());
   }
 
   get state(): ModelState {
-    return this.#state;
+    return this.#state.value;
   }
 
   get status(): ConnectionStatus {
@@ -75,6 +77,11 @@ export class ControlPlaneService {
   /** The control plane's address; undefined where none is known. */
   get url(): string | undefined {
     return this.#known?.connection.url;
+  }
+
+  /** What is outdated about the control plane that is used; undefined where nothing is. */
+  get outdated(): Outdated | undefined {
+    return this.#known?.connection.outdated;
   }
 
   /** Begins to look for a control plane and to follow it. Starts none. */
@@ -90,6 +97,12 @@ export class ControlPlaneService {
   /** Looks again now, instead of after the wait that is under way. */
   poke(): void {
     this.#pause.poke();
+  }
+
+  /** Looks whether the control plane makes way for a newer one; where it does, that one is followed. */
+  renew(): void {
+    const looking = this.#options.source().find(this.#lifetime.signal);
+    void looking.catch((error: unknown) => this.#note('The control plane could not be renewed', error));
   }
 
   /** While something shows the lists, they are fetched anew from time to time. @returns ends that */
@@ -109,7 +122,7 @@ export class ControlPlaneService {
 
   /** Takes a cluster that an answer has just told. */
   tellCluster(cluster: Cluster): void {
-    this.#setState(withCluster(this.#state, cluster));
+    this.#state.change((state) => withCluster(state, cluster));
   }
 
   #often(fetch: Fetch): { dispose(): void } {
@@ -123,7 +136,7 @@ export class ControlPlaneService {
       this.poke();
       return;
     }
-    await this.#load(fetch, this.#known.client, this.#lifetime.signal).catch((error: unknown) => {
+    await this.#state.load(fetch, this.#known.client, this.#lifetime.signal).catch((error: unknown) => {
       this.#following?.abort(error);
     });
   }
@@ -174,18 +187,11 @@ export class ControlPlaneService {
   /** Reads an operation's past lines, once; they arrive as changes of the state. */
   loadLines(operationId: string): void {
     const client = this.#known?.client;
-    if (client === undefined || this.#linesAsked.has(operationId)) return;
-    this.#linesAsked.add(operationId);
-    void this.#readLines(client, operationId).catch((error: unknown) => {
-      this.#linesAsked.delete(operationId);
+    if (client === undefined) return;
+    const tell = (event: CarapaceEvent) => this.#state.change((state) => withEvent(state, event));
+    void this.#lines.read(client, operationId, this.#lifetime.signal, tell).catch((error: unknown) => {
       this.#note(`The lines of ${operationId} could not be read`, error);
     });
-  }
-
-  async #readLines(client: ControlPlaneClient, operationId: string): Promise<void> {
-    for await (const { event } of client.operationEvents(operationId, { signal: this.#lifetime.signal })) {
-      if (event.type === 'progress') this.#setState(withEvent(this.#state, event));
-    }
   }
 
   async #followForEver(signal: AbortSignal): Promise<void> {
@@ -200,7 +206,7 @@ export class ControlPlaneService {
   /** One look, and one connection for as long as it holds. @returns what to wait for before the next */
   async #followOnce(signal: AbortSignal): Promise<'none' | 'backoff' | 'poke'> {
     const source = this.#options.source();
-    let connection: Connection | undefined;
+    let connection: FoundControlPlane | undefined;
     try {
       const found = await source.find(signal);
       if (found.connection === undefined) return this.#lose(found.because);
@@ -241,14 +247,14 @@ export class ControlPlaneService {
     return error instanceof InvalidInputError || error instanceof ForbiddenError ? 'poke' : 'backoff';
   }
 
-  #adopt(connection: Connection): Known {
+  #adopt(connection: FoundControlPlane): Known {
     const { url, token } = this.#known?.connection ?? {};
     if (this.#known !== undefined && url === connection.url && token === connection.token) return this.#known;
     this.#options.log.info(`Found the control plane at ${connection.url}`);
     this.#known = { connection, client: this.#options.connect(connection) };
     // Event ids count within one control plane.
     this.#lastEventId = undefined;
-    this.#linesAsked.clear();
+    this.#lines.forget();
     return this.#known;
   }
 
@@ -261,7 +267,7 @@ export class ControlPlaneService {
     const reading = this.#read(client, signal, () => open.resolve(undefined));
     try {
       // Only a snapshot that was taken after the stream had begun leaves no gap.
-      await Promise.race([reading, open.promise.then(() => this.#load(fetchAll, client, signal))]);
+      await Promise.race([reading, open.promise.then(() => this.#state.load(fetchAll, client, signal))]);
       this.#liveSince = Date.now();
       this.#setStatus({ kind: 'live' });
       return await reading;
@@ -275,36 +281,12 @@ export class ControlPlaneService {
     const lastEventId = this.#lastEventId;
     const options = { signal, onOpen, ...(lastEventId !== undefined && { lastEventId }) };
     for await (const { id, event } of client.events(options)) {
-      this.#lastEventId = id;
-      if (this.#held !== undefined) this.#held.push(event);
-      else if (event.type === 'reset') void this.refresh();
-      else this.#setState(withEvent(this.#state, event));
+      // The middle of what follows a reset is no place to go on from.
+      if (id > 0) this.#lastEventId = id;
+      if (event.type === 'reset' && !this.#state.isLoading) void this.refresh();
+      else this.#state.tell(event);
     }
     throw new UnavailableError(this.#options.t('The control plane closed the connection.'));
-  }
-
-  /** Fetches, and applies the events that came meanwhile after it: also what follows a reset. One at a time. */
-  #load(fetch: Fetch, client: ControlPlaneClient, signal: AbortSignal): Promise<void> {
-    const loading = this.#loading.then(async () => {
-      const held: CarapaceEvent[] = (this.#held = []);
-      try {
-        const change = await fetch(client, signal);
-        this.#setState(held.reduce(withEvent, change(this.#state)));
-      } catch (error) {
-        this.#setState(held.reduce(withEvent, this.#state));
-        throw error;
-      } finally {
-        this.#held = undefined;
-      }
-    });
-    this.#loading = loading.catch(() => undefined);
-    return loading;
-  }
-
-  #setState(state: ModelState): void {
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#options.changed.fire();
   }
 
   #setStatus(status: ConnectionStatus): void {

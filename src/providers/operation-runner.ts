@@ -113,8 +113,8 @@ export class OperationRunner {
       try {
         return await waitForOperation(client, operationId, { signal, onEvent: heard, patienceMs: PATIENCE_MS });
       } catch (error) {
-        lostAt ??= Date.now();
-        if (!(error instanceof UnavailableError) || Date.now() - lostAt > GIVE_UP_MS) throw error;
+        lostAt ??= performance.now();
+        if (!(error instanceof UnavailableError) || performance.now() - lostAt > GIVE_UP_MS) throw error;
         this.#log.warn(`${operationId}: ${error.message}`);
         client = await this.#service.client(signal);
       }

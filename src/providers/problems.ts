@@ -10,6 +10,7 @@ const STEP_COMMAND: Record<
 > = {
   connect: { id: 'carapace.retryConnection' },
   create: { id: 'carapace.createWorkshop' },
+  join: { id: 'carapace.join' },
   start: { id: 'carapace.startWorkshop' },
   install: { id: 'carapace.installSky' },
   checkAgain: { id: 'carapace.checkTools' },
@@ -42,6 +43,7 @@ export class Problems {
       retry: t('Try Again'),
       connect: t('Connect Again'),
       create: t('Create a Workshop'),
+      join: t('Join a Workshop'),
       start: t('Start Workshop'),
       install: t('Install'),
       checkAgain: t('Check Again'),

@@ -15,11 +15,16 @@ interface Entry {
   readonly endpoint: string | null | undefined;
 }
 
+/** Gets into one seat. @throws UnauthorizedError, UnavailableError */
+type Enter = (signal?: AbortSignal) => Promise<Access>;
+
 export interface SeatAccessOptions {
   /** The control plane where one is at hand. @throws UnavailableError */
   readonly client: (signal?: AbortSignal) => Promise<ControlPlaneClient>;
   /** The agent's address that the workshop has now. */
   readonly endpoint: (workshopId: string) => string | null | undefined;
+  /** How a learner gets into a seat that was joined with this editor; undefined for others, which a teacher gets into. */
+  readonly joined?: (workshopId: string, seat: number) => Enter | undefined;
 }
 
 export class SeatAccess {
@@ -61,11 +66,16 @@ export class SeatAccess {
   }
 
   async #renew(workshopId: string, seat: number, signal?: AbortSignal): Promise<Entry> {
-    const client = await this.#options.client(signal);
+    const enter = this.#options.joined?.(workshopId, seat) ?? (await this.#asInstructor(workshopId, seat, signal));
     const endpoint = this.#options.endpoint(workshopId);
-    const access = await client.access(workshopId, seat, 'instructor', signal);
+    const access = await enter(signal);
     const entry = { access, files: new SeatFiles({ access, workshopId, seat }), endpoint };
     this.#entries.set(seatSubject(workshopId, seat), entry);
     return entry;
+  }
+
+  async #asInstructor(workshopId: string, seat: number, signal?: AbortSignal): Promise<Enter> {
+    const client = await this.#options.client(signal);
+    return (asked) => client.access(workshopId, seat, 'instructor', asked);
   }
 }

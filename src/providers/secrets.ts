@@ -1,4 +1,4 @@
-/** Tokens of control planes: in the system's key store, and where that fails, in memory with a word to the user. */
+/** Tokens of control planes, and of seats that were joined: in the system's key store, and where that fails, in memory with a word to the user. */
 import type { LogOutputChannel, SecretStorage } from 'vscode';
 
 export class Secrets {
@@ -30,6 +30,12 @@ export class Secrets {
     this.#memory.set(key, secret);
     if (!this.#warned) this.#warn();
     this.#warned = true;
+  }
+
+  /** The names of all secrets: what another window has kept, too. */
+  async keys(): Promise<string[]> {
+    const stored = (await this.#attempt('list', () => this.#storage.keys())) ?? [];
+    return [...new Set([...stored, ...this.#memory.keys()])];
   }
 
   async delete(key: string): Promise<void> {

@@ -20,16 +20,23 @@ export interface TestWindow {
   readonly home: string;
   /** The folder that is open in it. */
   readonly folder: string;
+  /** Closes the page as a person closes a window, and opens it again with what it has kept. */
+  reopen(): Promise<Page>;
   close(): Promise<void>;
 }
 
 /** The terminal draws text into the page, not a picture; and a file is saved when the test saves it. */
 const FOR_TESTS = { 'terminal.integrated.gpuAcceleration': 'off', 'files.autoSave': 'off' };
 
-/** Opens the page in a browser that may use the clipboard. */
-export async function openPage(browser: Browser, url: string): Promise<Page> {
+/**
+ * Opens the page in a browser that may use the clipboard.
+ * @param language the display language: VS Code's own texts would need a language pack, an extension's do not
+ */
+export async function openPage(browser: Browser, url: string, language?: string): Promise<Page> {
   const context = await browser.newContext({ viewport: SIZE, permissions: ['clipboard-read', 'clipboard-write'] });
   context.setDefaultTimeout(PATIENCE_MS);
+  if (language !== undefined)
+    await context.addInitScript(`globalThis._VSCODE_NLS_LANGUAGE = ${JSON.stringify(language)};`);
   const page = await context.newPage();
   await page.goto(url);
   return page;
@@ -48,9 +55,11 @@ export interface WindowOptions {
   /** Variables that the window's processes see instead of those of the tests. */
   readonly environment?: (folder: string) => Promise<Readonly<Record<string, string>>>;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** The display language; absent: English. */
+  readonly language?: string;
 }
 
-export async function openWindow({ environment, settings }: WindowOptions = {}): Promise<TestWindow> {
+export async function openWindow({ environment, settings, language }: WindowOptions = {}): Promise<TestWindow> {
   const folder = mkdtempSync(join(tmpdir(), 'carapace-ui-'));
   const home = join(folder, 'home');
   // The server hands it on to the extension, and that to the control plane.
@@ -62,10 +71,21 @@ export async function openWindow({ environment, settings }: WindowOptions = {}):
   const own = await environment?.(folder);
   const { port } = await withEnvironment(own ?? {}, async () => startServer(vscode, place, await freePort()));
   const browser = await launchBrowser();
+  const url = `http://localhost:${port}`;
+  let page = await openPage(browser, url, language);
   return {
-    page: await openPage(browser, `http://localhost:${port}`),
+    get page() {
+      return page;
+    },
     home,
     folder: place.sample,
+    reopen: async () => {
+      const context = page.context();
+      await page.close();
+      page = await context.newPage();
+      await page.goto(url);
+      return page;
+    },
     close: async () => {
       await browser.close();
       await stopServer(place);

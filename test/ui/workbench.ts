@@ -17,6 +17,13 @@ export class Workbench {
     this.name = name;
   }
 
+  /** The same person at another page; the pictures count on. */
+  on(page: Page): Workbench {
+    const bench = new Workbench(page, this.name);
+    bench.pictures = this.pictures;
+    return bench;
+  }
+
   /** Saves what is on the screen as the next picture. */
   async picture(about: string): Promise<void> {
     this.pictures += 1;

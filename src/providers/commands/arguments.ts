@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { launchClusterSchema, serverChangesSchema, vaultNameSchema } from '../../protocol/cluster.ts';
 import { parseInput } from '../../protocol/errors.ts';
-import { idSchema, seatNumberSchema } from '../../protocol/names.ts';
+import { idSchema, nameSchema, seatNumberSchema } from '../../protocol/names.ts';
 import { createWorkshopSchema, type CreateWorkshop } from '../../protocol/workshop.ts';
 
 /** Names what a command works on. `confirmed` leaves out the question; `path` is relative to the seat's folder. */
@@ -11,6 +11,8 @@ const targetSchema = z.object({
   seat: z.optional(seatNumberSchema),
   operation: z.optional(idSchema),
   path: z.optional(z.string()),
+  /** Of two links, the one that opens an editor. */
+  editor: z.optional(z.boolean()),
   confirmed: z.optional(z.boolean()),
 });
 export type Target = z.infer<typeof targetSchema>;
@@ -30,6 +32,21 @@ const serverTargetSchema = z.object({
   folder: z.optional(z.string()),
 });
 export type ServerTarget = z.infer<typeof serverTargetSchema>;
+
+/** What joining accepts: a link, or a workshop to join once more. `confirmed` leaves out the question about the server, `ask` has it asked also where that is known. */
+const joinArgumentSchema = z.object({
+  link: z.optional(z.string()),
+  workshop: z.optional(idSchema),
+  name: z.optional(nameSchema),
+  confirmed: z.optional(z.boolean()),
+  ask: z.optional(z.boolean()),
+});
+export type JoinArgument = z.infer<typeof joinArgumentSchema>;
+
+/** @throws InvalidInputError */
+export function parseJoinArgument(argument: unknown): JoinArgument {
+  return parseInput(joinArgumentSchema, argument ?? {});
+}
 
 /** @throws InvalidInputError */
 export function parseServerTarget(argument: unknown): ServerTarget {

@@ -10,9 +10,15 @@ export interface ContextKeys {
    * gives the key of the view's id the value true.
    */
   readonly 'carapace.serverStatus': ShownStatus;
+  /** Whether somebody has joined a workshop with this editor. */
+  readonly 'carapace.hasJoined': boolean;
 }
 
-export const CONTEXT_DEFAULTS: ContextKeys = { 'carapace.connection': 'searching', 'carapace.serverStatus': 'unknown' };
+export const CONTEXT_DEFAULTS: ContextKeys = {
+  'carapace.connection': 'searching',
+  'carapace.serverStatus': 'unknown',
+  'carapace.hasJoined': false,
+};
 
 /** Sets context keys, each only when it changes. */
 export class Context {

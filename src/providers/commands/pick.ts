@@ -4,9 +4,12 @@ import { ConflictError, NotFoundError } from '../../protocol/errors.ts';
 import type { Operation } from '../../protocol/operation.ts';
 import type { Seat, Workshop } from '../../protocol/workshop.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
+import type { Learners } from '../learner/learners.ts';
+import { isOver } from '../model/learner-status.ts';
+import { mySeatFlags } from '../model/learner-row.ts';
 import { withNextStep } from '../model/problem.ts';
 import { operationRow } from '../model/operation-row.ts';
-import { seatRow, SEAT_FLAGS } from '../model/seat-row.ts';
+import { seatRow } from '../model/seat-row.ts';
 import {
   operationOf,
   operationsOf,
@@ -20,6 +23,12 @@ import { workshopRow, WORKSHOP_FLAGS } from '../model/workshop-row.ts';
 import type { Target } from './arguments.ts';
 
 /** A thing to choose, with what is shown of it. */
+/** A seat, and whose workshop it is in. */
+export interface ChosenSeat {
+  readonly workshop: Workshop;
+  readonly seat: Seat;
+}
+
 interface Choice<T> extends vscode.QuickPickItem {
   readonly value: T;
 }
@@ -27,13 +36,16 @@ interface Choice<T> extends vscode.QuickPickItem {
 export class Picker {
   readonly #vs: Pick<typeof vscode, 'l10n' | 'window'>;
   readonly #service: Pick<ControlPlaneService, 'state' | 'connected' | 'refresh'>;
+  readonly #learners: Pick<Learners, 'all'>;
 
   constructor(
     vs: Pick<typeof vscode, 'l10n' | 'window'>,
     service: Pick<ControlPlaneService, 'state' | 'connected' | 'refresh'>,
+    learners: Pick<Learners, 'all'>,
   ) {
     this.#vs = vs;
     this.#service = service;
+    this.#learners = learners;
   }
 
   /**
@@ -55,27 +67,35 @@ export class Picker {
     return this.#choose(choices, t('Which workshop?'));
   }
 
-  /** The same for a seat, over all workshops. */
-  async seat(target: Target, flag: string): Promise<{ workshop: Workshop; seat: Seat } | undefined> {
+  /** The same for a seat, over all workshops; also one's own in a joined one, where the flag is a learner's business. */
+  async seat(target: Target, flag: string): Promise<ChosenSeat | undefined> {
     const t = this.#vs.l10n.t;
+    const mine = this.#mySeats(flag).filter((one) => isMeant(one, target));
     if (target.workshop !== undefined && target.seat !== undefined)
-      return this.#namedSeat(target.workshop, target.seat);
-    const state = await this.#state();
+      return mine[0] ?? this.#namedSeat(target.workshop, target.seat);
+    const state = mine.length === 0 ? await this.#state() : this.#service.state;
     const context = { stale: false, now: Date.now(), t };
-    const choices = workshopsOf(state)
-      .filter(({ id }) => target.workshop === undefined || id === target.workshop)
+    const taught = workshopsOf(state)
       .flatMap((workshop) => seatsOf(state, workshop.id).map((seat) => ({ workshop, seat })))
-      .filter(({ seat }) => SEAT_FLAGS[seat.status].includes(flag))
-      .map((value) => {
-        const { label, description } = seatRow(value.seat, context);
-        return { label, description, detail: value.workshop.name, value };
-      });
+      .filter((one) => isMeant(one, target) && seatRow(one.seat, context).flags.includes(flag))
+      .filter((one) => !mine.some(({ seat }) => isSame(seat, one.seat)));
+    const choices = [...mine, ...taught].map((value) => {
+      const { label, description } = seatRow(value.seat, context);
+      return { label, description, detail: value.workshop.name, value };
+    });
     if (choices.length === 0)
       throw new ConflictError(
         t('There is no running seat for this. Start or create a workshop first.'),
         withNextStep('create'),
       );
     return this.#choose(choices, t('Which seat?'));
+  }
+
+  /** The seats that were joined with this editor, as far as they are known. */
+  #mySeats(flag: string): ChosenSeat[] {
+    return this.#learners.all.flatMap(({ status, view }) =>
+      view === undefined || isOver(status) || !mySeatFlags(view.seat).includes(flag) ? [] : [view],
+    );
   }
 
   async operation(target: Target): Promise<Operation | undefined> {
@@ -96,7 +116,7 @@ export class Picker {
     return this.#choose(choices, t('Which operation?'));
   }
 
-  async #namedSeat(workshopId: string, number: number): Promise<{ workshop: Workshop; seat: Seat }> {
+  async #namedSeat(workshopId: string, number: number): Promise<ChosenSeat> {
     const workshop = await this.#namedWorkshop(workshopId);
     const seat = seatOf(this.#service.state, workshopId, number);
     if (seat === undefined) throw new NotFoundError(this.#vs.l10n.t('"{0}" has no seat {1}.', workshop.name, number));
@@ -127,4 +147,13 @@ export class Picker {
     const chosen = await this.#vs.window.showQuickPick(choices, { placeHolder, matchOnDescription: true });
     return chosen?.value;
   }
+}
+
+function isMeant({ workshop, seat }: ChosenSeat, target: Target): boolean {
+  const inWorkshop = target.workshop === undefined || workshop.id === target.workshop;
+  return inWorkshop && (target.seat === undefined || seat.seat === target.seat);
+}
+
+function isSame(one: Seat, other: Seat): boolean {
+  return one.workshop_id === other.workshop_id && one.seat === other.seat;
 }

@@ -7,9 +7,10 @@ import { CANCELLED, isAbort, type Outcome } from './outcome.ts';
 
 /**
  * Takes what a tree row or another program passes: a row's node, or an object such as
- * `{ workshop: 'ws-7k2m9xq4', seat: 1, confirmed: true }`. Without one it asks.
+ * `{ workshop: 'ws-7k2m9xq4', seat: 1, confirmed: true }`. Without one it asks. `selected`: all rows that are selected,
+ * where VS Code tells them.
  */
-export type CommandHandler = (argument: unknown) => Promise<Outcome>;
+export type CommandHandler = (argument: unknown, selected?: unknown) => Promise<Outcome>;
 
 export type CommandHandlers = Record<CommandId, CommandHandler>;
 
@@ -19,9 +20,9 @@ export function registerCommands(
   handlers: CommandHandlers,
   onError: (error: unknown, runAgain: () => void) => void,
 ): Disposer {
-  const run = async (id: CommandId, argument: unknown): Promise<Outcome> => {
+  const run = async (id: CommandId, argument: unknown, selected?: unknown): Promise<Outcome> => {
     try {
-      return await handlers[id](argument);
+      return await handlers[id](argument, selected);
     } catch (error) {
       if (isAbort(error)) return CANCELLED;
       onError(error, () => void run(id, undefined));
@@ -30,7 +31,9 @@ export function registerCommands(
   };
   const registered = new Disposer();
   for (const id of COMMAND_IDS) {
-    registered.add(vs.commands.registerCommand(id, (argument: unknown) => run(id, argument)));
+    registered.add(
+      vs.commands.registerCommand(id, (argument: unknown, selected: unknown) => run(id, argument, selected)),
+    );
   }
   return registered;
 }

@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../../client/control-plane.ts';
-import { normaliseCode, showCode } from '../../protocol/names.ts';
+import { editorLinkParts, EXTENSION_ID, formatJoinLink, parseJoinLink } from '../../protocol/join-link.ts';
 import { workshopSubject, type CreatedWorkshop } from '../../protocol/operation.ts';
 import { providerSchema, runtimeSchema, type CreateWorkshop, type Workshop } from '../../protocol/workshop.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
+import { isLoopback } from '../loopback.ts';
 import type { CreateDefaults } from '../model/create-form.ts';
 import { deletionLosses } from '../model/losses.ts';
 import type { WorkshopsNode } from '../model/nodes.ts';
@@ -152,14 +153,44 @@ async function remove(parts: WorkshopCommandParts, argument: unknown): Promise<O
 /** The code stands behind `#`, which is never sent to a server. */
 async function copyJoinLink({ vs, service, picker }: WorkshopCommandParts, argument: unknown): Promise<Outcome> {
   const t = vs.l10n.t;
-  const workshop = await picker.workshop(parseTarget(argument), 'joinable');
+  const target = parseTarget(argument);
+  const workshop = await picker.workshop(target, 'joinable');
   if (workshop === undefined) return CANCELLED;
   if (service.url === undefined) await service.connected();
-  const code = showCode(normaliseCode(workshop.code) ?? workshop.code);
-  const link = `${service.url ?? ''}/join#${code}`;
+  // A server for others knows under which address they find it.
+  const link = workshop.join_link ?? formatJoinLink(service.url ?? '', workshop.code);
+  if (target.editor === true) {
+    const editorLink = await editorLinkOf(vs, link);
+    await vs.env.clipboard.writeText(editorLink);
+    void vs.window.showInformationMessage(
+      t('The link that opens "{0}" in an editor is in the clipboard.', workshop.name),
+    );
+    return ok(editorLink);
+  }
   await vs.env.clipboard.writeText(link);
-  const local = workshop.provider === 'local';
-  const where = local ? t('It works on this machine only.') : t('Everybody with the link can take a seat.');
-  void vs.window.showInformationMessage(t('The link to join "{0}" is in the clipboard. {1}', workshop.name, where));
+  void offerEditorLink(vs, workshop, link);
   return ok(link);
+}
+
+/** Says what the link is good for; the one that opens in an editor is a press away. */
+async function offerEditorLink(
+  { commands, l10n, window }: typeof vscode,
+  { id, name }: Workshop,
+  link: string,
+): Promise<void> {
+  const t = l10n.t;
+  const where = isLoopback(new URL(link).hostname)
+    ? t('It works on this machine only.')
+    : t('Everybody with the link can take a seat.');
+  const other = t('Copy Editor Link Instead');
+  const text = t('The link to join "{0}" is in the clipboard. {1}', name, where);
+  const chosen = await window.showInformationMessage(text, other);
+  if (chosen === other) await commands.executeCommand('carapace.copyJoinLink', { workshop: id, editor: true });
+}
+
+/** The link that opens this kind of editor; through a browser's server, where the editor runs in one. */
+async function editorLinkOf({ env, Uri }: typeof vscode, link: string): Promise<string> {
+  const { server = '', code } = parseJoinLink(link);
+  const place = { scheme: env.uriScheme, authority: EXTENSION_ID, path: '/join' };
+  return (await env.asExternalUri(Uri.from({ ...place, ...editorLinkParts(server, code) }))).toString();
 }

@@ -1,5 +1,8 @@
 /** Which version of a file an editor has seen, and so under which condition it may write. Pure. */
 
+/** Files whose versions are remembered; the ones that were used last. */
+const MAX_KNOWN = 1_000;
+
 /** One version: its ETag, its size in bytes, and when it was modified, in milliseconds since 1970, where known. */
 export interface Version {
   readonly etag: string;
@@ -49,4 +52,31 @@ export function afterStat(known: KnownVersions, seen: Version | 'absent'): Known
 export function afterWrite(etag: string, size: number): KnownVersions {
   const version = { etag, size, mtime: undefined };
   return { read: version, seen: version };
+}
+
+/** What is known of the versions of files, by their addresses. */
+export class Versions {
+  readonly #known = new Map<string, KnownVersions>();
+
+  of(address: string): KnownVersions {
+    return this.#known.get(address) ?? NOTHING_KNOWN;
+  }
+
+  learn(address: string, change: (known: KnownVersions) => KnownVersions): void {
+    const changed = change(this.of(address));
+    this.#known.delete(address);
+    this.#known.set(address, changed);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  /** Forgets a file, or a folder with all that is in it. */
+  forget(address: string): void {
+    for (const known of this.below(address)) this.#known.delete(known);
+  }
+
+  /** The addresses at and below one of which something is known. */
+  below(address: string): string[] {
+    return [...this.#known.keys()].filter((known) => known === address || known.startsWith(`${address}/`));
+  }
 }

@@ -2,23 +2,23 @@
 import type * as vscode from 'vscode';
 import type { SeatFiles } from '../../client/seat-files.ts';
 import { ChangedError, ConflictError, NotFoundError, TooLargeError } from '../../protocol/errors.ts';
-import type { FileEntry, FileStat } from '../../protocol/files.ts';
+import type { FileEntry } from '../../protocol/files.ts';
 import { formatBytes } from '../model/format.ts';
-import { parseSeatUri, type SeatFile } from '../model/seat-uri.ts';
+import type { SeatFolder } from '../model/seat-file-row.ts';
+import { parseSeatUri, seatUriParts, type SeatFile } from '../model/seat-uri.ts';
+import { copyBetween } from './copy-between.ts';
 import { changedMessage, fileError } from './file-error.ts';
-import { afterRead, afterStat, afterWrite, NOTHING_KNOWN, writeRule, type KnownVersions } from './file-versions.ts';
+import { fileStat, fileType } from './file-stat.ts';
+import { afterRead, afterStat, afterWrite, Versions, writeRule } from './file-versions.ts';
+import { SeatWatches, type SeatChange, type SeatChanges, type SeatName } from './seat-watches.ts';
 
-/** The largest file that opens in an editor, in bytes; `carapace seat cp` and the terminal have no such bound. */
+/** The largest file that opens in an editor, in bytes; up- and downloads have no such bound. */
 export const MAX_FILE_BYTES = 32 * 1024 * 1024;
-/** Files whose versions are remembered; the ones that were used last. */
-const MAX_KNOWN = 1_000;
-/** The write bits of a file's mode. */
-const WRITE_BITS = 0o222;
 
 /** The part of {@link SeatFiles} that is used here. */
 export type FilesOfSeat = Pick<
   SeatFiles,
-  'list' | 'stat' | 'read' | 'write' | 'makeFolder' | 'move' | 'copy' | 'remove'
+  'list' | 'stat' | 'read' | 'readTo' | 'write' | 'writeFrom' | 'makeFolder' | 'move' | 'copy' | 'remove' | 'watch'
 >;
 
 type Vs = Pick<
@@ -29,61 +29,110 @@ type Vs = Pick<
 export interface SeatFileSystemOptions {
   readonly vs: Vs;
   readonly withFiles: <T>(workshop: string, seat: number, work: (files: FilesOfSeat) => Promise<T>) => Promise<T>;
+  /** Milliseconds before a watch is tried again, after so many failures. */
+  readonly backoff?: (failures: number) => number;
 }
 
 export class SeatFileSystem implements vscode.FileSystemProvider {
   readonly onDidChangeFile: vscode.Event<vscode.FileChangeEvent[]>;
+  /** The same changes by their seats, for what shows more than open documents. */
+  readonly onDidChangeSeat: vscode.Event<{ readonly seat: SeatName; readonly changes: SeatChanges }>;
   readonly #vs: Vs;
   readonly #withFiles: SeatFileSystemOptions['withFiles'];
   readonly #changes: vscode.EventEmitter<vscode.FileChangeEvent[]>;
-  readonly #known = new Map<string, KnownVersions>();
+  readonly #seatChanges: vscode.EventEmitter<{ readonly seat: SeatName; readonly changes: SeatChanges }>;
+  readonly #watches: SeatWatches;
+  readonly #versions = new Versions();
+  readonly #lifetime = new AbortController();
 
-  constructor({ vs, withFiles }: SeatFileSystemOptions) {
+  constructor({ vs, withFiles, backoff }: SeatFileSystemOptions) {
     this.#vs = vs;
     this.#withFiles = withFiles;
     this.#changes = new vs.EventEmitter();
+    this.#seatChanges = new vs.EventEmitter();
     this.onDidChangeFile = this.#changes.event;
+    this.onDidChangeSeat = this.#seatChanges.event;
+    const onChanges = (seat: SeatName, changes: SeatChanges) => this.#tell(seat, changes);
+    this.#watches = new SeatWatches({ withFiles, onChanges, ...(backoff !== undefined && { backoff }) });
   }
 
   dispose(): void {
+    this.#lifetime.abort();
+    this.#watches.dispose();
     this.#changes.dispose();
+    this.#seatChanges.dispose();
   }
 
-  /** Changes made elsewhere are seen when a file is looked at, not before: seats do not tell of changes yet. */
-  watch(): vscode.Disposable {
-    return new this.#vs.Disposable(() => undefined);
+  /** Events come for the whole seat, over one stream, as long as anybody watches anything of it. */
+  watch(uri: vscode.Uri): vscode.Disposable {
+    const file = parseSeatUri(uri);
+    const held = file === undefined ? undefined : this.#watches.hold(file);
+    return new this.#vs.Disposable(() => held?.dispose());
+  }
+
+  hold(seat: SeatName): { dispose(): void } {
+    return this.#watches.hold(seat);
+  }
+
+  /** Whether every change in a seat is told of just now. */
+  isWatched(seat: SeatName): boolean {
+    return this.#watches.names(seat) !== undefined;
+  }
+
+  /** The entries of a folder, folders first. @throws the typed errors of {@link SeatFiles} */
+  list({ workshop, seat, path }: SeatFolder): Promise<FileEntry[]> {
+    const names = this.#watches.names({ workshop, seat });
+    const list = () => this.#withFiles(workshop, seat, (files) => files.list(path));
+    return names === undefined ? list() : names.learn(path, list);
+  }
+
+  /** Takes notice of changes that were made from here past this file system. */
+  noticed(seat: SeatName, changes: readonly SeatChange[]): void {
+    const names = this.#watches.names(seat);
+    for (const { type, path } of changes) {
+      if (type === 'deleted') names?.deleted(path);
+      else names?.created(path);
+      // What was overwritten stays known: an editor that has it open must not save over it unasked.
+      if (type === 'deleted') this.#versions.forget(this.#uri({ ...seat, path }).toString());
+    }
+    this.#tell(seat, changes);
   }
 
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
     const file = this.#parse(uri);
     if (file.path === '') return { type: this.#vs.FileType.Directory, ctime: 0, mtime: 0, size: 0 };
     try {
+      this.#requirePossible(uri, file);
       const answer = await this.#run(uri, (files) => files.stat(file.path));
-      const { size } = answer.file;
-      const mtime = Date.parse(answer.file.modified_at);
-      this.#learn(uri, (known) => afterStat(known, { etag: answer.etag, size, mtime }));
-      return this.#describe(answer, mtime);
+      const stat = fileStat(this.#vs, answer.file);
+      const { size, mtime } = stat;
+      this.#versions.learn(uri.toString(), (known) => afterStat(known, { etag: answer.etag, size, mtime }));
+      return stat;
     } catch (error) {
-      if (isNotFound(error)) this.#learn(uri, (known) => afterStat(known, 'absent'));
+      if (isNotFound(error)) this.#versions.learn(uri.toString(), (known) => afterStat(known, 'absent'));
       throw error;
     }
   }
 
   async readDirectory(uri: vscode.Uri): Promise<[string, vscode.FileType][]> {
-    const { path } = this.#parse(uri);
-    const entries = await this.#run(uri, (files) => files.list(path));
-    return entries.map((entry) => [entry.name, this.#typeOf(entry)]);
+    const folder = this.#parse(uri);
+    this.#requirePossible(uri, folder);
+    const entries = await this.list(folder).catch((error: unknown) => {
+      throw fileError(this.#vs, error);
+    });
+    return entries.map((entry) => [entry.name, fileType(this.#vs, entry)]);
   }
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
-    const { path } = this.#parse(uri);
-    const { seen } = this.#known.get(uri.toString()) ?? NOTHING_KNOWN;
+    const file = this.#parse(uri);
+    this.#requirePossible(uri, file);
+    const { seen } = this.#versions.of(uri.toString());
     if (seen !== undefined && seen !== 'absent') this.#guardSize(seen.size);
     const { bytes, etag } = await this.#run(uri, async (files) => {
-      if (seen === undefined) this.#guardSize((await files.stat(path)).file.size);
-      return files.read(path);
+      if (seen === undefined) this.#guardSize((await files.stat(file.path)).file.size);
+      return files.read(file.path);
     });
-    this.#learn(uri, (known) => afterRead(known, etag, bytes.length));
+    this.#versions.learn(uri.toString(), (known) => afterRead(known, etag, bytes.length));
     return bytes;
   }
 
@@ -94,7 +143,7 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
   ): Promise<void> {
     const { path } = this.#parse(uri);
     this.#guardSize(content.length);
-    const known = this.#known.get(uri.toString()) ?? NOTHING_KNOWN;
+    const known = this.#versions.of(uri.toString());
     if (!options.create && known.seen === 'absent') throw this.#vs.FileSystemError.FileNotFound(uri);
     const rule = options.create && !options.overwrite ? { ifNoneMatch: '*' as const } : writeRule(known);
     if (rule === 'changed') throw new this.#vs.FileSystemError(changedMessage(this.#vs.l10n));
@@ -106,15 +155,14 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
         throw exists ? new ConflictError(this.#vs.l10n.t('"{0}" exists already.', path)) : error;
       }
     });
-    this.#learn(uri, () => afterWrite(etag, content.length));
-    const { Changed, Created } = this.#vs.FileChangeType;
-    this.#tell({ type: 'ifNoneMatch' in rule ? Created : Changed, uri });
+    this.#made(uri, 'ifNoneMatch' in rule ? 'created' : 'changed');
+    this.#versions.learn(uri.toString(), () => afterWrite(etag, content.length));
   }
 
   async createDirectory(uri: vscode.Uri): Promise<void> {
     const { path } = this.#parse(uri);
     await this.#run(uri, (files) => files.makeFolder(path));
-    this.#tell({ type: this.#vs.FileChangeType.Created, uri });
+    this.#made(uri, 'created');
   }
 
   async delete(uri: vscode.Uri, options: { readonly recursive: boolean }): Promise<void> {
@@ -124,26 +172,40 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
       if (!options.recursive) await this.#requireNotFull(files, path);
       await files.remove(path);
     });
-    this.#forget(uri);
-    this.#tell({ type: this.#vs.FileChangeType.Deleted, uri });
+    this.#made(uri, 'deleted');
   }
 
+  /** @throws NoPermissions between seats: what is copied there first is not lost when the other seat is */
   async rename(from: vscode.Uri, to: vscode.Uri, options: { readonly overwrite: boolean }): Promise<void> {
     const { path } = this.#parse(from);
-    const target = this.#sameSeat(from, to);
-    await this.#run(from, (files) => files.move(path, target, options));
-    this.#forget(from);
-    this.#forget(to);
-    const { Created, Deleted } = this.#vs.FileChangeType;
-    this.#tell({ type: Deleted, uri: from }, { type: Created, uri: to });
+    const target = this.#parse(to);
+    if (!isSameSeat(this.#parse(from), target)) {
+      const t = this.#vs.l10n.t;
+      throw this.#vs.FileSystemError.NoPermissions(
+        t('Files do not move between seats: copy them to the other seat, and delete them here.'),
+      );
+    }
+    await this.#run(from, (files) => files.move(path, target.path, options));
+    this.#versions.forget(to.toString());
+    this.#made(from, 'deleted');
+    this.#made(to, 'created');
   }
 
   async copy(from: vscode.Uri, to: vscode.Uri, options: { readonly overwrite: boolean }): Promise<void> {
-    const { path } = this.#parse(from);
-    const target = this.#sameSeat(from, to);
-    await this.#run(from, (files) => files.copy(path, target, options));
-    this.#forget(to);
-    this.#tell({ type: this.#vs.FileChangeType.Created, uri: to });
+    const source = this.#parse(from);
+    const target = this.#parse(to);
+    if (isSameSeat(source, target)) {
+      await this.#run(from, (files) => files.copy(source.path, target.path, options));
+    } else {
+      const copying = { ...options, t: this.#vs.l10n.t, signal: this.#lifetime.signal };
+      await this.#run(from, (files) =>
+        this.#withFiles(target.workshop, target.seat, (others) =>
+          copyBetween({ files, path: source.path }, { files: others, path: target.path }, copying),
+        ),
+      );
+    }
+    this.#versions.forget(to.toString());
+    this.#made(to, 'created');
   }
 
   /** @throws FileNotFound at once for what can be no seat's file, such as the probes of editors */
@@ -153,13 +215,9 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
     return file;
   }
 
-  /** The path of `to` where it is in the seat of `from`. */
-  #sameSeat(from: vscode.Uri, to: vscode.Uri): string {
-    const [one, other] = [this.#parse(from), this.#parse(to)];
-    if (one.workshop === other.workshop && one.seat === other.seat) return other.path;
-    throw this.#vs.FileSystemError.NoPermissions(
-      this.#vs.l10n.t('Files do not move between seats here: open one and save it in the other seat.'),
-    );
+  /** @throws FileNotFound without a round trip for what is certainly not there */
+  #requirePossible(uri: vscode.Uri, file: SeatFile): void {
+    if (this.#watches.names(file)?.isAbsent(file.path) === true) throw this.#vs.FileSystemError.FileNotFound(uri);
   }
 
   async #run<T>(uri: vscode.Uri, work: (files: FilesOfSeat) => Promise<T>): Promise<T> {
@@ -176,7 +234,7 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
     const t = this.#vs.l10n.t;
     const error = new TooLargeError(
       t(
-        'The file has {0}; editors take at most {1}. Copy it with "carapace seat cp", or use the terminal.',
+        'The file has {0}; editors take at most {1}. Download it from the Workshops view, or use the terminal.',
         formatBytes(size, t),
         formatBytes(MAX_FILE_BYTES, t),
       ),
@@ -192,44 +250,34 @@ export class SeatFileSystem implements vscode.FileSystemProvider {
     }
   }
 
-  #describe({ file }: FileStat, mtime: number): vscode.FileStat {
-    const readOnly = !file.is_directory && (Number.parseInt(file.mode, 8) & WRITE_BITS) === 0;
-    const stat = { type: this.#typeOf(file), ctime: mtime, mtime, size: file.size };
-    return readOnly ? { ...stat, permissions: this.#vs.FilePermission.Readonly } : stat;
+  #uri(file: SeatFile): vscode.Uri {
+    return this.#vs.Uri.from(seatUriParts(file));
   }
 
-  #typeOf({ type, is_directory: isDirectory }: FileEntry): vscode.FileType {
-    const { Directory, File, SymbolicLink, Unknown } = this.#vs.FileType;
-    if (type === 'symlink') return SymbolicLink | (isDirectory ? Directory : File);
-    if (isDirectory) return Directory;
-    return type === 'file' ? File : Unknown;
+  /** Something was changed through here: it is told, and that its folder changed. */
+  #made(uri: vscode.Uri, type: SeatChange['type']): void {
+    const { path, ...seat } = this.#parse(uri);
+    this.noticed(seat, [{ type, path }]);
+    const folder = uri.with({ path: uri.path.replace(/\/[^/]*$/, '') });
+    this.#changes.fire([{ type: this.#vs.FileChangeType.Changed, uri: folder }]);
   }
 
-  #learn(uri: vscode.Uri, change: (known: KnownVersions) => KnownVersions): void {
-    const key = uri.toString();
-    const changed = change(this.#known.get(key) ?? NOTHING_KNOWN);
-    this.#known.delete(key);
-    this.#known.set(key, changed);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
-  }
-
-  /** Forgets a file, or a folder with all that is in it. */
-  #forget(uri: vscode.Uri): void {
-    const key = uri.toString();
-    for (const known of this.#known.keys()) {
-      if (known === key || known.startsWith(`${key}/`)) this.#known.delete(known);
+  #tell(seat: SeatName, changes: SeatChanges): void {
+    const { Changed, Created, Deleted } = this.#vs.FileChangeType;
+    const types = { changed: Changed, created: Created, deleted: Deleted };
+    if (changes !== 'unknown') {
+      this.#changes.fire(changes.map(({ type, path }) => ({ type: types[type], uri: this.#uri({ ...seat, path }) })));
+    } else {
+      const root = this.#uri({ ...seat, path: '' });
+      const known = this.#versions.below(root.toString()).map((address) => this.#vs.Uri.parse(address));
+      this.#changes.fire([root, ...known].map((uri) => ({ type: Changed, uri })));
     }
+    this.#seatChanges.fire({ seat, changes });
   }
+}
 
-  /** Tells of changes, and of their folders. */
-  #tell(...changes: vscode.FileChangeEvent[]): void {
-    const folders = changes.map(({ uri }) => ({
-      type: this.#vs.FileChangeType.Changed,
-      uri: uri.with({ path: uri.path.replace(/\/[^/]*$/, '') }),
-    }));
-    this.#changes.fire([...changes, ...folders]);
-  }
+function isSameSeat(one: SeatFile, other: SeatFile): boolean {
+  return one.workshop === other.workshop && one.seat === other.seat;
 }
 
 function isNotFound(error: unknown): boolean {

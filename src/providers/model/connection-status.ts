@@ -1,4 +1,5 @@
 /** How the extension stands with its control plane, and what it says about it. Pure. */
+import type { Outdated } from '../../client/outdated.ts';
 import type { CarapaceError } from '../../protocol/errors.ts';
 import { formatMoment } from './format.ts';
 import type { Translate } from './translate.ts';
@@ -41,4 +42,19 @@ export function staleMessage(status: ConnectionStatus, now: number, t: Translate
     case 'broken':
       return t('The control plane does not answer. Shown is the last known state; trying again.');
   }
+}
+
+/** What is said, once, of a control plane that is older than the extension. @param own the extension's version */
+export function outdatedMessage({ version, background }: Outdated, own: string, t: Translate): string {
+  return background
+    ? t(
+        'Carapace {0} is still at work here. It is used as it is, and {1} takes its place once nothing runs.',
+        version,
+        own,
+      )
+    : t(
+        'Carapace {0} was started by hand here. It is used as it is; end it and start it again to get {1}.',
+        version,
+        own,
+      );
 }

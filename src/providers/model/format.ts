@@ -55,6 +55,17 @@ export function formatAgo(milliseconds: number, t: Translate): string {
   return t('{0} days ago', Math.floor(hours / 24));
 }
 
+/** The time until something ends, such as `1 h 12 min left`. */
+export function formatLeft(milliseconds: number, t: Translate): string {
+  if (milliseconds <= 0) return t('time is up');
+  const minutes = Math.floor(milliseconds / SECOND_MS / MINUTE_S);
+  if (minutes < 1) return t('less than a minute left');
+  if (minutes < MINUTE_S) return t('{0} min left', minutes);
+  const hours = Math.floor(minutes / MINUTE_S);
+  if (hours < HOURS_SHOWN) return t('{0} h {1} min left', hours, minutes % MINUTE_S);
+  return t('{0} days left', Math.floor(hours / 24));
+}
+
 /** Minutes as a setting has them, such as `30 min` or `2 h`. */
 export function formatMinutes(minutes: number, t: Translate): string {
   return minutes >= MINUTE_S && minutes % MINUTE_S === 0 ? t('{0} h', minutes / MINUTE_S) : t('{0} min', minutes);

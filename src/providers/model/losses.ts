@@ -16,6 +16,11 @@ export function deletionLosses(workshop: Workshop, seats: readonly Seat[], t: Tr
   return sentences.join(' ');
 }
 
+export function freeLosses(seat: Seat, t: Translate): string {
+  const whose = seat.learner ?? t('its learner');
+  return t('{0} loses the seat, all files in it and all that runs in it. Somebody else can take it afterwards.', whose);
+}
+
 export function resetLosses(seat: Seat, t: Translate): string {
   const whose = seat.learner === null ? '' : t(' of {0}', seat.learner);
   return t('All files{0} in it and all that runs in it are lost; the seat comes back as new.', whose);

@@ -11,7 +11,41 @@ export interface SeatNode {
   readonly workshop: string;
   readonly seat: number;
 }
-export type WorkshopsNode = WorkshopNode | SeatNode;
+/** Where a row of files is: below a seat of one's own workshop, or below the one that was joined (`mine`). */
+export interface SeatFilePlace {
+  readonly workshop: string;
+  readonly seat: number;
+  readonly mine: boolean;
+  /** Relative to the seat's folder, which is ''. */
+  readonly path: string;
+}
+/** A file or folder of a seat. */
+export interface SeatFileNode extends SeatFilePlace {
+  readonly kind: 'seatFile';
+  readonly isFolder: boolean;
+}
+/** The rest of a folder of a seat, from the entry with the number `from` on. */
+export interface MoreSeatFilesNode extends SeatFilePlace {
+  readonly kind: 'moreSeatFiles';
+  readonly from: number;
+}
+/** Why a folder of a seat cannot be shown. */
+export interface SeatFilesProblemNode extends SeatFilePlace {
+  readonly kind: 'seatFilesProblem';
+}
+export type SeatFilesNode = SeatFileNode | MoreSeatFilesNode | SeatFilesProblemNode;
+export type WorkshopsNode = WorkshopNode | SeatNode | JoinedNode | MySeatNode | SeatFilesNode;
+
+/** A workshop that somebody has joined with this editor, and their own seat in it. */
+export interface JoinedNode {
+  readonly kind: 'joined';
+  readonly workshop: string;
+}
+export interface MySeatNode {
+  readonly kind: 'mySeat';
+  readonly workshop: string;
+  readonly seat: number;
+}
 
 export interface OperationNode {
   readonly kind: 'operation';
@@ -78,11 +112,27 @@ export function nodeId(node: TreeNode): string {
       return workshopSubject(node.workshop);
     case 'seat':
       return seatSubject(node.workshop, node.seat);
+    case 'seatFile':
+      return `${placeId(node)}/file/${node.path}`;
+    case 'moreSeatFiles':
+      return `${placeId(node)}/more/${node.from}/${node.path}`;
+    case 'seatFilesProblem':
+      return `${placeId(node)}/problem/${node.path}`;
+    // The same workshop may be there as its teacher's, too.
+    case 'joined':
+      return `joined/${workshopSubject(node.workshop)}`;
+    case 'mySeat':
+      return `joined/${seatSubject(node.workshop, node.seat)}`;
     case 'operation':
       return operationSubject(node.operation);
     case 'phase':
       return `${operationSubject(node.operation)}/phase/${node.phase}`;
   }
+}
+
+/** One's own seat may be in the tree twice: as what was joined, and in the workshop that one teaches. */
+function placeId({ workshop, seat, mine }: SeatFilePlace): string {
+  return mine ? `mine/${seatSubject(workshop, seat)}` : seatSubject(workshop, seat);
 }
 
 /** A row as VS Code is to show it: a ThemeIcon with its color, flags for `when` clauses, facts for the tooltip. */
@@ -106,6 +156,7 @@ export type Fact = readonly [name: string, value: string];
 
 export const ICON = {
   running: { id: 'pass-filled', color: 'testing.iconPassed' },
+  joined: { id: 'mortar-board', color: 'testing.iconPassed' },
   free: { id: 'circle-outline', color: 'testing.iconPassed' },
   onTheWay: { id: 'loading~spin' },
   stopped: { id: 'circle-outline', color: 'disabledForeground' },

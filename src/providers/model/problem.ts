@@ -7,6 +7,7 @@ export const NEXT_STEPS = [
   'retry',
   'connect',
   'create',
+  'join',
   'start',
   'install',
   'checkAgain',

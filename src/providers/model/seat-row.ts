@@ -8,14 +8,19 @@ import type { Translate } from './translate.ts';
 export const SEAT_FLAGS: Record<SeatStatus, readonly string[]> = {
   pending: [],
   booting: [],
-  ready: ['openable', 'resettable'],
+  ready: ['openable', 'fillable', 'resettable'],
   unhealthy: ['resettable'],
   resetting: [],
   stopped: [],
   lost: [],
 };
 
-function statusText(seat: Seat, now: number, t: Translate): string {
+/** Whether the teacher can take it away from its learner: that resets it. */
+export function isFreeable({ learner, status }: Seat): boolean {
+  return learner !== null && SEAT_FLAGS[status].includes('resettable');
+}
+
+export function seatStatusText(seat: Seat, now: number, t: Translate): string {
   switch (seat.status) {
     case 'pending':
       return t('waiting…');
@@ -39,7 +44,7 @@ function reason(text: string, seat: Seat): string {
   return seat.error === null ? text : `${text}: ${seat.error.message}`;
 }
 
-function statusIcon(seat: Seat): RowIcon {
+export function seatIcon(seat: Seat): RowIcon {
   switch (seat.status) {
     case 'pending':
     case 'booting':
@@ -66,20 +71,20 @@ export function seatRow(
   context: { readonly stale: boolean; readonly now: number; readonly t: Translate },
 ): Row {
   const { stale, now, t } = context;
-  const status = statusText(seat, now, t);
+  const status = seatStatusText(seat, now, t);
   const description = seat.learner === null ? status : `${seat.learner} · ${status}`;
   const spoken = t('Seat {0}, {1}', seat.seat, description);
   return {
     label: t('Seat {0}', seat.seat),
     description,
-    icon: stale ? ICON.warning : statusIcon(seat),
-    flags: ['seat', ...SEAT_FLAGS[seat.status]],
+    icon: stale ? ICON.warning : seatIcon(seat),
+    flags: ['seat', ...SEAT_FLAGS[seat.status], ...(isFreeable(seat) ? ['freeable'] : [])],
     spoken: stale ? t('{0}, may be out of date', spoken) : spoken,
   };
 }
 
 export function seatFacts(seat: Seat, now: number, t: Translate): Fact[] {
-  const facts: Fact[] = [[t('Status'), statusText(seat, now, t)]];
+  const facts: Fact[] = [[t('Status'), seatStatusText(seat, now, t)]];
   if (seat.learner !== null) facts.push([t('Learner'), seat.learner]);
   if (seat.joined_at !== null) facts.push([t('Joined'), formatMoment(Date.parse(seat.joined_at), now)]);
   if (seat.ip !== null) facts.push([t('Address'), seat.ip]);

@@ -3,6 +3,7 @@ import type { Cluster } from '../../protocol/cluster.ts';
 import type { CarapaceEvent, Resource } from '../../protocol/event.ts';
 import { operationSubject, seatSubject, workshopSubject, type Operation } from '../../protocol/operation.ts';
 import type { Seat, Workshop } from '../../protocol/workshop.ts';
+import { Seats } from './seats.ts';
 
 /** One line of an operation's progress; `at` is in milliseconds since 1970. */
 export interface ProgressLine {
@@ -18,7 +19,7 @@ export interface ProgressLine {
 export interface ModelState {
   readonly cluster: Cluster | undefined;
   readonly workshops: ReadonlyMap<string, Workshop>;
-  readonly seats: ReadonlyMap<string, Seat>;
+  readonly seats: Seats;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly lines: ReadonlyMap<string, readonly ProgressLine[]>;
 }
@@ -36,7 +37,7 @@ export const MAX_ENDED_OPERATIONS = 50;
 export const EMPTY_STATE: ModelState = {
   cluster: undefined,
   workshops: new Map(),
-  seats: new Map(),
+  seats: Seats.of([]),
   operations: new Map(),
   lines: new Map(),
 };
@@ -47,7 +48,7 @@ export function withSnapshot(state: ModelState, snapshot: Snapshot): ModelState 
   return bounded({
     cluster: state.cluster,
     workshops: new Map(snapshot.workshops.map((one) => [workshopSubject(one.id), one])),
-    seats: new Map(snapshot.seats.map((one) => [seatSubject(one.workshop_id, one.seat), one])),
+    seats: Seats.of(snapshot.seats),
     operations,
     lines: new Map([...state.lines].filter(([id]) => operations.has(operationSubject(id)))),
   });
@@ -78,7 +79,7 @@ function withProgress(state: ModelState, event: CarapaceEvent): ModelState {
 
 function withResource(state: ModelState, subject: string, resource: Resource): ModelState {
   if ('workshop' in resource) return { ...state, workshops: put(state.workshops, subject, resource.workshop) };
-  if ('seat' in resource) return { ...state, seats: put(state.seats, subject, resource.seat) };
+  if ('seat' in resource) return { ...state, seats: state.seats.with(resource.seat) };
   if ('cluster' in resource) return withCluster(state, resource.cluster);
   if ('operation' in resource) {
     return bounded({
@@ -95,9 +96,9 @@ function put<T>(map: ReadonlyMap<string, T>, key: string, value: T): ReadonlyMap
 
 /** Removes a subject, and the seats of a workshop with it. */
 function without(state: ModelState, subject: string): ModelState {
-  const gone = (key: string) => key === subject || key.startsWith(`${subject}/`);
-  const keep = <T>(map: ReadonlyMap<string, T>) => new Map([...map].filter(([key]) => !gone(key)));
-  return { ...state, workshops: keep(state.workshops), seats: keep(state.seats), operations: keep(state.operations) };
+  const keep = <T>(map: ReadonlyMap<string, T>) => new Map([...map].filter(([key]) => key !== subject));
+  const { workshops, seats, operations } = state;
+  return { ...state, workshops: keep(workshops), seats: seats.without(subject), operations: keep(operations) };
 }
 
 /** Forgets the oldest ended operations and their lines. */
@@ -127,9 +128,7 @@ export function workshopOf(state: ModelState, workshopId: string): Workshop | un
 
 /** A workshop's seats by their numbers. */
 export function seatsOf(state: ModelState, workshopId: string): Seat[] {
-  return [...state.seats.values()]
-    .filter((seat) => seat.workshop_id === workshopId)
-    .sort((one, other) => one.seat - other.seat);
+  return state.seats.inWorkshop(workshopId);
 }
 
 export function seatOf(state: ModelState, workshopId: string, seat: number): Seat | undefined {

@@ -2,11 +2,24 @@
 import { hasServer, priceNow, serverStatusText } from './cluster-row.ts';
 import { isStale, type ConnectionStatus } from './connection-status.ts';
 import { formatPrice } from './format.ts';
-import { operationsOf, workshopsOf, type ModelState } from './state.ts';
+import { operationsOf, workshopOf, workshopsOf, type ModelState } from './state.ts';
+import type { Seat } from '../../protocol/workshop.ts';
 import type { Translate } from './translate.ts';
 
-/** Seats that run, over all workshops. */
-export function runningSeats(state: ModelState): number {
+/** What of a joined workshop counts here. */
+interface JoinedSeat {
+  readonly workshopId: string;
+  readonly view: { readonly seat: Seat } | undefined;
+}
+
+/** Seats that run, over all workshops; one's own in a workshop that one teaches counts once. */
+export function runningSeats(state: ModelState, joined: readonly JoinedSeat[] = []): number {
+  const others = joined.filter(({ workshopId }) => workshopOf(state, workshopId) === undefined);
+  const mine = others.filter(({ view }) => view?.seat.status === 'ready').length;
+  return mine + readySeats(state);
+}
+
+function readySeats(state: ModelState): number {
   return [...state.seats.values()].filter((seat) => seat.status === 'ready').length;
 }
 

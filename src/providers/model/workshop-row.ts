@@ -6,6 +6,9 @@ import { formatMoment, formatPrice } from './format.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
 import type { Translate } from './translate.ts';
 
+/** Learners that a tooltip names; all of them are in "Show Learners". */
+const MAX_LEARNERS = 20;
+
 /** What a workshop's status permits; the manifest's `when` clauses and the pick lists read it. */
 export const WORKSHOP_FLAGS: Record<WorkshopStatus, readonly string[]> = {
   created: ['startable', 'deletable', 'joinable'],
@@ -95,8 +98,20 @@ export function workshopFacts(workshop: Workshop, seats: readonly Seat[], now: n
   if (workshop.status === 'running') {
     facts.push([t('Stops by itself'), t('{0}; files are kept', formatMoment(Date.parse(workshop.expires_at), now))]);
   }
+  const learners = rosterText(seats, t);
+  if (learners !== '') facts.push([t('Learners'), learners]);
   if (workshop.error !== null) facts.push([t('Error'), workshop.error.message]);
   return facts;
+}
+
+/** Who has joined, the first of them by their seats. */
+function rosterText(seats: readonly Seat[], t: Translate): string {
+  const joined = seats.flatMap(({ seat, learner, connected }) => {
+    if (learner === null) return [];
+    return [connected ? t('{0} (seat {1}, connected)', learner, seat) : t('{0} (seat {1})', learner, seat)];
+  });
+  const shown = joined.slice(0, MAX_LEARNERS).join(', ');
+  return joined.length <= MAX_LEARNERS ? shown : t('{0} and {1} more', shown, joined.length - MAX_LEARNERS);
 }
 
 function isolationText({ runtime }: Workshop, t: Translate): string {

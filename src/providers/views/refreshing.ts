@@ -1,13 +1,12 @@
 /** When views are drawn anew, and when what they show is fetched anew. */
 import type * as vscode from 'vscode';
-import type { ControlPlaneService } from '../control-plane-service.ts';
 import { Disposer } from '../disposer.ts';
 
 /** Changes that come together are drawn together, in milliseconds. */
 export const REFRESH_DELAY_MS = 50;
 
 /** Has the lists fetched anew from time to time, but only while the view is visible. */
-export function keepFreshWhileVisible(view: Visible, service: Pick<ControlPlaneService, 'keepFresh'>): Disposer {
+export function keepFreshWhileVisible(view: Visible, service: { keepFresh(): { dispose(): void } }): Disposer {
   return onlyWhile(
     [view.onDidChangeVisibility],
     () => view.visible,

@@ -132,6 +132,7 @@ describe('the context keys', () => {
     assert.deepEqual(vs.executed, [
       ['setContext', 'carapace.connection', 'searching'],
       ['setContext', 'carapace.serverStatus', 'unknown'],
+      ['setContext', 'carapace.hasJoined', false],
       ['setContext', 'carapace.connection', 'live'],
       ['setContext', 'carapace.connection', 'lost'],
     ]);

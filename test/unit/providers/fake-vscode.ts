@@ -85,6 +85,9 @@ export const fakeVscode = {
   Disposable: FakeDisposable as unknown as typeof vscode.Disposable,
   FileSystemError: FakeFileSystemError satisfies typeof vscode.FileSystemError,
   ...enums,
-  Uri: {} as typeof vscode.Uri,
+  Uri: {
+    from: ({ authority, path }: { authority: string; path: string }) => fakeUri(authority, path),
+    parse: (text: string) => fakeUri(new URL(text).host, decodeURIComponent(new URL(text).pathname)),
+  } as unknown as typeof vscode.Uri,
   l10n: { t } as unknown as typeof vscode.l10n,
 };

@@ -8,6 +8,8 @@ import { COMMAND_IDS } from '../../../src/providers/commands/command-ids.ts';
 import { CONTEXT_DEFAULTS } from '../../../src/providers/commands/context-keys.ts';
 import { CLUSTER_SETTINGS, launchSettings } from '../../../src/providers/model/cluster-settings.ts';
 import { SERVER_FLAGS } from '../../../src/providers/model/cluster-row.ts';
+import { JOINED_FLAGS } from '../../../src/providers/model/learner-row.ts';
+import { SEAT_FILE_FLAGS } from '../../../src/providers/model/seat-file-row.ts';
 import { SEAT_FLAGS } from '../../../src/providers/model/seat-row.ts';
 import { SEAT_SCHEME } from '../../../src/providers/model/seat-uri.ts';
 import { DETAIL_FLAGS } from '../../../src/providers/model/server-details.ts';
@@ -58,8 +60,13 @@ const manifest = JSON.parse(text) as Manifest;
 const strings = JSON.parse(readFileSync('package.nls.json', 'utf8')) as Record<string, string>;
 const { contributes } = manifest;
 const menuItems = Object.values(contributes.menus).flat();
-const tables = [WORKSHOP_FLAGS, SEAT_FLAGS, SERVER_FLAGS, DETAIL_FLAGS];
-const rowFlags = [...tables.flatMap((table) => Object.values<readonly string[]>(table)).flat(), ...VAULT_FLAGS];
+const tables = [WORKSHOP_FLAGS, SEAT_FLAGS, SEAT_FILE_FLAGS, SERVER_FLAGS, DETAIL_FLAGS];
+const rowFlags = [
+  ...tables.flatMap((table) => Object.values<readonly string[]>(table)).flat(),
+  ...VAULT_FLAGS,
+  ...JOINED_FLAGS,
+  'freeable',
+];
 const sources = globSync('src/{extension.ts,providers/**/*.ts}').map((path) => readFileSync(path, 'utf8'));
 
 describe('the manifest', () => {
@@ -192,7 +199,7 @@ describe('the manifest', () => {
   });
 
   it('is activated by what shows it, and by nothing else', () => {
-    assert.deepEqual(manifest.activationEvents, [`onFileSystem:${SEAT_SCHEME}`]);
+    assert.deepEqual(manifest.activationEvents, [`onFileSystem:${SEAT_SCHEME}`, 'onUri']);
     assert.deepEqual(
       contributes.resourceLabelFormatters.map(({ scheme }) => scheme),
       [SEAT_SCHEME],

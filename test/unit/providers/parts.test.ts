@@ -159,6 +159,26 @@ describe('ways into seats', () => {
   });
 });
 
+describe('ways into seats that were joined', () => {
+  it("are the learner's own, beside the teacher's", async () => {
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const access = new SeatAccess({
+      client: () =>
+        Promise.resolve({
+          access: () => Promise.resolve({ endpoint: 'http://127.0.0.1:9090', token: 'instructor', expires_at }),
+        } as unknown as ControlPlaneClient),
+      endpoint: () => 'http://127.0.0.1:9090',
+      joined: (workshop, seat) =>
+        workshop === 'ws-one' && seat === 2
+          ? () => Promise.resolve({ endpoint: 'http://127.0.0.1:9090', token: 'learner', expires_at })
+          : undefined,
+    });
+    assert.equal((await access.access('ws-one', 2, signal)).token, 'learner');
+    assert.equal((await access.access('ws-one', 1, signal)).token, 'instructor');
+    assert.equal((await access.access('ws-two', 2, signal)).token, 'instructor');
+  });
+});
+
 describe('the watch for a control plane', () => {
   it('tells when one appears, also where its folder comes later, and not of anything else', async () => {
     const parent = mkdtempSync(join(tmpdir(), 'carapace-watch-'));

@@ -69,6 +69,16 @@ describe('the row of a workshop', () => {
     assert.deepEqual(workshopRow(workshop(), [], live).icon, { id: 'pass-filled', color: 'testing.iconPassed' });
   });
 
+  it('names who has joined, as many as a tooltip holds', () => {
+    const names = (count: number) => {
+      const seats = Array.from({ length: count }, (_one, index) => seat({ seat: index + 1, learner: `L${index + 1}` }));
+      return new Map(workshopFacts(workshop(), [...seats, seat({ seat: 99 })], NOON, t)).get('Learners');
+    };
+    assert.equal(names(0), undefined);
+    assert.equal(names(2), 'L1 (seat 1), L2 (seat 2)');
+    assert.match(names(30) ?? '', /^L1 \(seat 1\), .*, L20 \(seat 20\) and 10 more$/);
+  });
+
   it('has facts for whoever asks', () => {
     const facts = new Map(workshopFacts(workshop(), [seat({ learner: 'Alice' })], NOON, t));
     assert.equal(facts.get('Join code'), 'ABCD-2345');

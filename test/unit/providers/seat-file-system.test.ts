@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'mocha';
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'mocha';
 import type * as vscode from 'vscode';
 import {
   ChangedError,
@@ -12,7 +14,9 @@ import {
 import type { FileEntry, FileStat } from '../../../src/protocol/files.ts';
 import { fileError } from '../../../src/providers/files/file-error.ts';
 import { MAX_FILE_BYTES, SeatFileSystem, type FilesOfSeat } from '../../../src/providers/files/seat-file-system.ts';
+import { until } from '../workspace/support.ts';
 import { fakeUri, fakeVscode } from './fake-vscode.ts';
+import { TestSeats } from './files-setup.ts';
 import { at } from './fixtures.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -76,6 +80,13 @@ class MemoryFiles implements FilesOfSeat {
       if (!overwrite && this.files.has(to)) throw new ConflictError('It exists.');
       this.put(to, this.#get(from).content);
     });
+
+  /** The tests of what streams are those with real seats. */
+  readTo: FilesOfSeat['readTo'] = () => Promise.reject(new UnavailableError('Nothing streams here.'));
+  writeFrom: FilesOfSeat['writeFrom'] = () => Promise.reject(new UnavailableError('Nothing streams here.'));
+  watch: FilesOfSeat['watch'] = () => {
+    throw new UnavailableError('Nothing streams here.');
+  };
 
   #call<T>(name: string, path: string, work: () => T): Promise<T> {
     this.calls.push(`${name} ${path}`);
@@ -254,7 +265,6 @@ describe('the file system of seats', () => {
   it("moves nothing between seats, and never deletes a seat's folder", async () => {
     const { files, fs } = setUp();
     await assert.rejects(fs.rename(NOTES, fakeUri('ws-one', '/2/x'), { overwrite: true }), code('NoPermissions'));
-    await assert.rejects(fs.copy(NOTES, fakeUri('ws-two', '/1/x'), { overwrite: true }), code('NoPermissions'));
     await assert.rejects(fs.delete(fakeUri('ws-one', '/1'), { recursive: true }), code('NoPermissions'));
     assert.deepEqual(files.calls, []);
   });
@@ -279,6 +289,161 @@ describe('the file system of seats', () => {
       ['socket', 0],
     ]);
     fs.dispose();
+  });
+});
+
+describe('the file system of real seats', () => {
+  let seats: TestSeats;
+  let fs: SeatFileSystem;
+  let told: string[];
+
+  const at = (path: string, seat = 1) => fakeUri('ws-one', `/${seat}${path === '' ? '' : `/${path}`}`);
+  const onDisk = (path: string, seat = 1) => join(seats.root(seat), path);
+  const streams = () => seats.requests.filter((request) => request.includes('/watch')).length;
+  const heard = (text: string) => until(() => told.includes(text), `${text}, told was ${told.join(', ')}`);
+  const watched = async (seat = 1) => {
+    await until(() => fs.isWatched({ workshop: 'ws-one', seat }), 'the watch');
+    // Its first folder is listed after that.
+    await until(() => seats.requests.some((request) => request === 'GET /files?path='), 'the first list');
+  };
+
+  beforeEach(async () => {
+    seats = await TestSeats.start();
+    fs = new SeatFileSystem({ vs: fakeVscode, withFiles: seats.withFiles, backoff: () => 10 });
+    told = [];
+    const names = ['', 'changed', 'created', 'deleted'];
+    fs.onDidChangeFile((events) => told.push(...events.map(({ uri, type }) => `${names[type]} ${uri.path}`)));
+  });
+
+  afterEach(async () => {
+    fs.dispose();
+    await seats.stop();
+  });
+
+  it('tells what happens in a seat while anybody watches it, over one stream', async () => {
+    writeFileSync(onDisk('a.txt'), 'a');
+    const one = fs.watch(at('a.txt'));
+    const other = fs.watch(at('folder'));
+    await watched();
+    writeFileSync(onDisk('b.txt'), 'b');
+    await heard('created /1/b.txt');
+    writeFileSync(onDisk('a.txt'), 'aa');
+    await heard('changed /1/a.txt');
+    rmSync(onDisk('b.txt'));
+    await heard('deleted /1/b.txt');
+    assert.equal(streams(), 1);
+
+    one.dispose();
+    one.dispose();
+    assert.ok(fs.isWatched({ workshop: 'ws-one', seat: 1 }));
+    other.dispose();
+    assert.ok(!fs.isWatched({ workshop: 'ws-one', seat: 1 }));
+  });
+
+  it('comes back when the stream breaks, and has everything that is known looked at anew', async () => {
+    writeFileSync(onDisk('a.txt'), 'a');
+    await fs.stat(at('a.txt'));
+    const watch = fs.watch(at('a.txt'));
+    await watched();
+    await heard('changed /1');
+    told.length = 0;
+    seats.cut();
+    await until(() => !fs.isWatched({ workshop: 'ws-one', seat: 1 }), 'the cut');
+    writeFileSync(onDisk('a.txt'), 'changed unseen');
+    seats.open = true;
+    await heard('changed /1/a.txt');
+    watch.dispose();
+  });
+
+  it('asks no seat for what is certainly not there', async () => {
+    mkdirSync(onDisk('folder'));
+    const watch = fs.watch(at(''));
+    await watched();
+    while (!(await fsKnows('.git'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    seats.requests.length = 0;
+    for (const path of ['.vscode/settings.json', '.git/config', 'package.json', 'folderx/y']) {
+      await assert.rejects(fs.stat(at(path)), code('FileNotFound'), path);
+      await assert.rejects(fs.readFile(at(path)), code('FileNotFound'), path);
+      await assert.rejects(fs.readDirectory(at(path)), code('FileNotFound'), path);
+    }
+    assert.deepEqual(seats.requests, []);
+    // What is in a folder is not known before that was listed.
+    await assert.rejects(fs.stat(at('folder/x')), code('FileNotFound'));
+    assert.deepEqual(seats.requests, ['GET /files/folder/x?stat']);
+    await fs.readDirectory(at('folder'));
+    seats.requests.length = 0;
+    await assert.rejects(fs.stat(at('folder/x')), code('FileNotFound'));
+    assert.deepEqual(seats.requests, []);
+    watch.dispose();
+
+    async function fsKnows(path: string): Promise<boolean> {
+      seats.requests.length = 0;
+      await fs.stat(at(path)).catch(() => undefined);
+      return seats.requests.length === 0;
+    }
+  });
+
+  it('finds what was made since, by somebody else or from here', async () => {
+    const watch = fs.watch(at(''));
+    await watched();
+    mkdirSync(onDisk('.vscode'));
+    writeFileSync(onDisk('.vscode/settings.json'), '{}');
+    await heard('created /1/.vscode/settings.json');
+    assert.equal((await fs.stat(at('.vscode/settings.json'))).size, 2);
+
+    await assert.rejects(fs.stat(at('new.txt')), code('FileNotFound'));
+    await fs.writeFile(at('deep/new.txt'), bytes('x'), SAVE);
+    assert.equal((await fs.stat(at('deep/new.txt'))).size, 1);
+    rmSync(onDisk('.vscode'), { recursive: true });
+    await heard('deleted /1/.vscode');
+    await assert.rejects(fs.stat(at('.vscode')), code('FileNotFound'));
+    watch.dispose();
+  });
+
+  it('asks the seat again as soon as events may be missing', async () => {
+    const watch = fs.watch(at(''));
+    await watched();
+    seats.cut();
+    await until(() => !fs.isWatched({ workshop: 'ws-one', seat: 1 }), 'the cut');
+    writeFileSync(onDisk('package.json'), '{}');
+    watch.dispose();
+    seats.open = true;
+    assert.equal((await fs.stat(at('package.json'))).size, 2);
+  });
+
+  it('does not take what is behind a link for known', async () => {
+    mkdirSync(onDisk('real'));
+    symlinkSync('real', onDisk('link'));
+    const watch = fs.watch(at(''));
+    await watched();
+    await fs.readDirectory(at('link'));
+    writeFileSync(onDisk('real/x.txt'), 'x');
+    assert.equal((await fs.stat(at('link/x.txt'))).size, 1);
+    watch.dispose();
+  });
+
+  it('copies between seats: files and folders, as they are, and all or nothing', async () => {
+    const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 256));
+    mkdirSync(onDisk('box/in ner'), { recursive: true });
+    writeFileSync(onDisk('box/in ner/data #1.bin'), content);
+    writeFileSync(onDisk('box/empty'), '');
+    symlinkSync('..', onDisk('box/loop'));
+    await fs.copy(at('box'), at('sent/box', 2), { overwrite: false });
+    assert.deepEqual(readFileSync(onDisk('sent/box/in ner/data #1.bin', 2)), content);
+    assert.deepEqual(readdirSync(onDisk('sent/box', 2)).sort(), ['empty', 'in ner']);
+
+    await fs.copy(at('box/in ner/data #1.bin'), at('one.bin', 2), { overwrite: false });
+    assert.deepEqual(readFileSync(onDisk('one.bin', 2)), content);
+    await assert.rejects(fs.copy(at('box'), at('sent/box', 2), { overwrite: false }), code('FileExists'));
+    await assert.rejects(fs.copy(at('box/empty'), at('one.bin', 2), { overwrite: false }), code('FileExists'));
+    await assert.rejects(fs.copy(at('none'), at('none', 2), { overwrite: true }), code('FileNotFound'));
+    await fs.copy(at('box/empty'), at('one.bin', 2), { overwrite: true });
+    assert.equal(readFileSync(onDisk('one.bin', 2)).length, 0);
+    rmSync(onDisk('box/in ner'), { recursive: true });
+    await fs.copy(at('box'), at('sent/box', 2), { overwrite: true });
+    assert.deepEqual(readdirSync(onDisk('sent/box', 2)), ['empty']);
+    assert.deepEqual(readdirSync(onDisk('sent', 2)), ['box']);
+    assert.deepEqual(readdirSync(onDisk('', 2)).sort(), ['one.bin', 'sent']);
   });
 });
 

@@ -146,6 +146,16 @@ describe('a seat terminal in VS Code', () => {
     assert.ok(output().endsWith(']\x1b[0m\r\nx'));
   });
 
+  it('begins anew for a redraw, and does not join characters over it', () => {
+    const { terminal, shells, output } = setUp();
+    terminal.open(undefined);
+    shells[0]?.connected('session-1');
+    shells[0]?.tell.onData(Buffer.from('ž').subarray(0, 1));
+    shells[0]?.tell.onRedraw?.({ cols: 80, rows: 24 });
+    shells[0]?.tell.onData(Buffer.from('screen'));
+    assert.equal(output(), '\x1bcscreen');
+  });
+
   it('leaves the shell running when it is closed, and remembers its session', () => {
     const { terminal, shells, remembered, exits } = setUp();
     terminal.open(undefined);

@@ -1,0 +1,179 @@
+/** A class through the screen: a teacher's window and a learner's, each with a profile of its own, on one workshop. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Locator } from 'playwright-core';
+import { remainsOf } from './remains.ts';
+import { openWindow, type TestWindow } from './window.ts';
+import { Workbench } from './workbench.ts';
+
+const NAME = 'My first seat';
+const LEARNER = 'Alice Ämter';
+const PATIENCE_MS = 30_000;
+
+describe('a class in VS Code', () => {
+  let theirs: TestWindow;
+  let mine: TestWindow;
+  let teacher: Workbench;
+  let learner: Workbench;
+  let link: string;
+
+  before(async () => {
+    theirs = await openWindow();
+    mine = await openWindow();
+    teacher = new Workbench(theirs.page, 'class-teacher');
+    learner = new Workbench(mine.page, 'class-learner');
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    await teacher.picture('failed');
+    await learner.picture('failed');
+  });
+  after(async () => {
+    await mine.close();
+    await theirs.close();
+  });
+
+  const answer = async (text: string): Promise<void> => {
+    await learner.input.fill(text);
+    await learner.page.keyboard.press('Enter');
+  };
+
+  it('begins with a workshop of the teacher and its link', async () => {
+    await teacher.openCarapace();
+    await teacher.button('Try a Seat on This Machine').click();
+    await teacher.row(`Workshop ${NAME}, running`).waitFor();
+    await teacher.row('Seat 1, free').waitFor();
+    await teacher.pressInRow(`Workshop ${NAME}`, 'Copy Join Link');
+    await teacher.notification('is in the clipboard').waitFor();
+    await teacher.picture('link');
+    link = String(await teacher.page.evaluate('navigator.clipboard.readText()'));
+    assert.match(link, /^http:\/\/127\.0\.0\.1:\d+\/join#[A-Z2-9]{4}-[A-Z2-9]{4}$/);
+    await teacher.closeNotifications();
+  });
+
+  it('is joined by the link, after one question about the server', async () => {
+    await learner.openCarapace();
+    await learner.button('Join a Workshop').waitFor();
+    await learner.picture('welcome');
+    await learner.button('Join a Workshop').click();
+    await learner.input.waitFor();
+    await answer('https://example.org/other');
+    await learner.inputMessage.getByText('is no join link').waitFor();
+    await learner.picture('no-link');
+    await answer(link);
+    await learner.dialog.getByText(`Join a workshop at ${new URL(link).host}?`).waitFor();
+    await learner.picture('server');
+    await learner.dialog.getByRole('button', { name: 'Join', exact: true }).click();
+    await learner.input.waitFor();
+    await learner.picture('name');
+    await answer(LEARNER);
+    const asked = Date.now();
+    await teacher.row(`Seat 1, ${LEARNER} · `).waitFor();
+    console.log(`      the teacher's tree has the name ${Date.now() - asked} ms after the learner has pressed Enter`);
+    await learner
+      .row(`Workshop ${NAME}, joined, your seat 1 · `)
+      .getByText(/\d h \d+ min left/)
+      .waitFor();
+    await learner.row(`Your seat 1, ${LEARNER} · `).waitFor();
+  });
+
+  it('gives the learner a shell, and tells the teacher that they are there', async () => {
+    await learner.terminalShows(/\$/);
+    const shown = Date.now();
+    await teacher.row(`Seat 1, ${LEARNER} · connected`).waitFor();
+    console.log(`      the teacher's tree says "connected" ${Date.now() - shown} ms after the shell has shown itself`);
+    await learner.typeInTerminal('kept=41; echo answer=$((6 * 7))\n');
+    await learner.terminalShows(/^answer=42$/m);
+    await learner.row(`Your seat 1, ${LEARNER} · connected`).waitFor();
+    await learner.picture('shell');
+    await teacher.picture('connected');
+  });
+
+  it('shows the learner none of the commands of the teacher, and starts no control plane for them', async () => {
+    const row = learner.row(`Workshop ${NAME}, joined`);
+    await row.hover();
+    const actions = await actionsOf(row);
+    assert.deepEqual(actions, ['Copy My Personal Link', 'Leave Workshop']);
+    const seat = learner.row('Your seat 1');
+    await seat.hover();
+    const seatActions = await actionsOf(seat);
+    assert.ok(seatActions.includes('Open Seat Terminal') && seatActions.includes('Open Seat File'), seatActions.join());
+    assert.deepEqual(
+      seatActions.filter((action) => /Reset|Free|Delete|Stop/.test(action)),
+      [],
+    );
+    await seat.click({ button: 'right' });
+    await learner.page.locator('.context-view .monaco-menu').waitFor();
+    const menu = await learner.page.locator('.context-view .monaco-menu .action-label').allTextContents();
+    assert.deepEqual(
+      menu.filter((action) => /Reset|Free Seat/.test(action)),
+      [],
+    );
+    await learner.picture('menu');
+    await learner.page.keyboard.press('Escape');
+    assert.equal(existsSync(join(mine.home, 'daemon.json')), false);
+  });
+
+  it('leads the learner back to their seat when the window is opened again', async () => {
+    learner = learner.on(await mine.reopen());
+    const seen = Date.now();
+    await teacher.row(`Seat 1, ${LEARNER} · joined`).waitFor();
+    console.log(`      the teacher's tree says "joined" ${Date.now() - seen} ms after the window was opened again`);
+    await learner.openCarapace();
+    // A second extension host of the same server takes its time to start.
+    await learner.row(`Your seat 1, ${LEARNER} · `).waitFor({ timeout: 2 * PATIENCE_MS });
+    console.log(`      the learner's own tree is back ${Date.now() - seen} ms after`);
+    await learner.pressInRow('Your seat 1', 'Open Seat Terminal');
+    await learner.terminalShows(/\$/);
+    const shown = Date.now();
+    await teacher.row(`Seat 1, ${LEARNER} · connected`).waitFor();
+    console.log(`      and "connected" ${Date.now() - shown} ms after the shell has shown itself`);
+    await learner.typeInTerminal('echo again=$((kept + 1))\n');
+    await learner.terminalShows(/^again=42$/m);
+    await learner.picture('again');
+  });
+
+  it('leads to the same seat by the same link, without a question', async () => {
+    await learner.pressInView('Workshops', 'Join a Workshop');
+    await answer(link);
+    await learner.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    await learner.row(`Your seat 1, ${LEARNER} · `).waitFor();
+    assert.equal(await learner.row('Workshop').count(), 1);
+  });
+
+  it('tells the learner of an end, and frees the seat for another one', async () => {
+    await teacher.row('Seat 1').click({ button: 'right' });
+    await teacher.page.locator('.context-view .monaco-menu').getByText('Free Seat…').click();
+    await teacher.dialog.getByText(`${LEARNER} loses the seat`).waitFor();
+    await teacher.picture('free');
+    await teacher.dialog.getByRole('button', { name: 'Free Seat' }).click();
+    await teacher.row('Seat 1, free').waitFor();
+    await learner.row(`Workshop ${NAME}, joined, your seat was freed`).waitFor();
+    await learner.picture('freed');
+    await teacher.picture('freed');
+  });
+
+  it('is left, and nothing of it stays', async () => {
+    await learner.pressInRow(`Workshop ${NAME}, joined`, 'Leave Workshop');
+    await learner.dialog.getByText(`Leave "${NAME}"?`).waitFor();
+    await learner.picture('leave');
+    await learner.dialog.getByRole('button', { name: 'Leave', exact: true }).click();
+    await learner.button('Join a Workshop').waitFor();
+    await learner.page.locator('.terminal-wrapper.active').waitFor({ state: 'detached' });
+    await teacher.pressInRow(`Workshop ${NAME}`, 'Delete Workshop');
+    await teacher.dialog.getByRole('button', { name: 'Delete' }).click();
+    await teacher.row(`Workshop ${NAME}`).waitFor({ state: 'detached' });
+    await teacher.until(
+      () => JSON.stringify(remainsOf(theirs.home)),
+      (remains) => remains === JSON.stringify({ processes: [], sockets: [], seatFolders: [] }),
+      'nothing to be left',
+    );
+  });
+});
+
+/** The icons that a row shows while the mouse is over it. */
+async function actionsOf(row: Locator): Promise<string[]> {
+  const labels = await row.locator('.action-label').all();
+  return Promise.all(labels.map(async (label) => (await label.getAttribute('aria-label')) ?? ''));
+}
