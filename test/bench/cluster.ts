@@ -1,11 +1,13 @@
 /** What the cloud server's control plane costs and how soon it sees a change, beside the fake SkyPilot. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterTest } from '../e2e/cluster-harness.ts';
 import { end, type TestControlPlane } from '../e2e/control-plane-harness.ts';
+import { quantile } from '../support/figures.ts';
+import { processorTicks } from '../support/memory.ts';
+import { heading, row } from './table.ts';
 
 /** What is told to the tree: the first event of the change, from the moment it happened in the cloud. */
-export interface ClusterBench {
+interface ClusterFigures {
   /** Seconds, one of each change. */
   readonly seen: readonly number[];
   /** Of the control plane while there is a server and nobody looks. */
@@ -23,7 +25,15 @@ const HOUR_MS = 3_600_000;
 const TICKS_PER_SECOND = 100;
 
 /** All with the intervals that a user has. Takes about five minutes. */
-export async function benchCluster(): Promise<ClusterBench> {
+export async function benchCluster(): Promise<void> {
+  const { seen, cpuSecondsPerHour, requestsPerHour } = await measure();
+  heading('cloud server', 'median', 'longest');
+  row('change to event, s', quantile(seen, 0.5), Math.max(...seen));
+  row('CPU of an unwatched hour, s', cpuSecondsPerHour);
+  row('requests to SkyPilot in it', requestsPerHour);
+}
+
+async function measure(): Promise<ClusterFigures> {
   const test = await ClusterTest.create();
   try {
     const { observeMs, watchedMs } = USERS;
@@ -70,7 +80,5 @@ async function seconds(test: ClusterTest, { client }: TestControlPlane, stops: b
 }
 
 function cpuSeconds({ child }: TestControlPlane): number {
-  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
-  const [, , , , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+  return processorTicks(child.pid ?? 0) / TICKS_PER_SECOND;
 }

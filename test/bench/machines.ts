@@ -1,6 +1,6 @@
 /**
  * What machines cost on this computer: a cold boot, restores one by one, eight seats at once, memory per seat. Runs in the
- * namespaces of test/e2e/microvm/enter.sh; prints one line of JSON for test/bench/main.ts.
+ * namespaces of test/e2e/microvm/enter.sh; prints one line of JSON for machine-parts.ts.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

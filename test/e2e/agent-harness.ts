@@ -66,9 +66,10 @@ export function agentEnvironment(worker: Worker): Record<string, string> {
 /** Starts an agent and returns once it listens; with `until: 'healthy'`, once it can make seats. */
 export async function startAgent(
   worker: Worker,
-  options: { args?: readonly string[]; until?: 'listening' | 'healthy' } = {},
+  options: { args?: readonly string[]; environment?: Record<string, string>; until?: 'listening' | 'healthy' } = {},
 ): Promise<TestAgent> {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: worker.base, ...agentEnvironment(worker) };
+  const own = { PATH: process.env['PATH'] ?? '', HOME: worker.base, ...agentEnvironment(worker) };
+  const env = { ...own, ...options.environment };
   const args = [AGENT_PROGRAM, ...agentArguments(worker), '--log-level', 'trace', ...(options.args ?? [])];
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';

@@ -174,7 +174,7 @@ describe('the proxy to the seats', () => {
     const headers = { authorization: `Bearer ${token}`, ...spoofed };
     const told = (await (await get('/proxy/ws-a/1/files/x', headers)).json()) as Told;
     const passed = told.rawHeaders.join('|');
-    assert.match(passed, /x-carapace-role\|learner\|x-carapace-name\|Ada$/);
+    assert.match(passed, /x-carapace-role\|learner\|x-carapace-name\|Ada\|x-request-id\|[0-9a-f-]{36}$/);
     assert.match(passed, /x-other\|1/);
     assert.ok(!passed.includes('Mallory') && !passed.includes(token));
   });

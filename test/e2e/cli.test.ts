@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
@@ -186,12 +186,21 @@ describe('a seat from the command line', function () {
     await home.expect('seat', 'cp', 'Intro', '1', join(folder, 'back'), ':some');
     await home.expect('seat', 'cp', 'Intro', '1', ':some/back', home.folder);
     assert.deepEqual(readFileSync(join(home.folder, 'back')), bytes);
+    // Folders with all that is in them, beside what is there.
+    mkdirSync(join(folder, 'tree', 'empty'), { recursive: true });
+    writeFileSync(join(folder, 'tree', name), 'in a folder');
+    assert.equal((await home.run(['seat', 'cp', 'Intro', '1', join(folder, 'tree'), ':'])).code, 2);
+    await home.expect('seat', 'cp', '-r', 'Intro', '1', join(folder, 'tree'), ':');
+    await home.expect('seat', 'cp', '-r', 'Intro', '1', ':tree', join(folder, 'copied'));
+    assert.deepEqual(readdirSync(join(folder, 'copied')).sort(), ['empty', name]);
+    assert.equal(readFileSync(join(folder, 'copied', name), 'utf8'), 'in a folder');
+    await home.expect('seat', 'cp', '-r', 'Intro', '1', ':tree', `${folder}/`);
     assert.equal((await home.run(['seat', 'cp', 'Intro', '1', join(folder, 'missing'), ':x'])).code, 3);
     assert.equal((await home.run(['seat', 'cp', 'Intro', '1', ':missing', join(folder, 'x')])).code, 3);
     assert.equal((await home.run(['seat', 'cp', 'Intro', '1', ':some', join(folder, 'x')])).code, 2);
     assert.equal((await home.run(['seat', 'cp', 'Intro', '1', join(folder, 'back'), ':../../out'])).code, 1);
     assert.equal((await home.run(['seat', 'cp', 'Intro', '1', ':some/back', '/proc/back'])).code, 1);
-  });
+  }).timeout(180_000);
 
   it('is joined with a code or a link, always the same one from the same place', async () => {
     const [workshop] = await listed(home);

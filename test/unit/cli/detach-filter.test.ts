@@ -41,14 +41,26 @@ describe('DetachFilter', () => {
 
 describe('parseJoinLink', () => {
   it('reads links and codes as people have them', () => {
-    assert.deepEqual(parseJoinLink(' abcd-2345 '), { server: undefined, code: 'ABCD2345' });
+    const rejoinCode = undefined;
+    assert.deepEqual(parseJoinLink(' abcd-2345 '), { server: undefined, code: 'ABCD2345', rejoinCode });
     const server = 'https://class.example.org:8443';
-    assert.deepEqual(parseJoinLink(`${server}/join#ABCD-2345`), { server, code: 'ABCD2345' });
-    assert.deepEqual(parseJoinLink(`${server}/base/join/#abcd2345`), { server: `${server}/base`, code: 'ABCD2345' });
+    assert.deepEqual(parseJoinLink(`${server}/join#ABCD-2345`), { server, code: 'ABCD2345', rejoinCode });
+    assert.deepEqual(parseJoinLink(`${server}/base/join/#abcd2345`), {
+      server: `${server}/base`,
+      code: 'ABCD2345',
+      rejoinCode,
+    });
+    assert.deepEqual(parseJoinLink(`${server}/join#ABCD-2345.own-CODE_1`), {
+      server,
+      code: 'ABCD2345',
+      rejoinCode: 'own-CODE_1',
+    });
     for (const wrong of [
       '',
       'x',
       'ABCD',
+      `${server}/join#ABCD-2345.`,
+      `${server}/join#ABCD-2345.a.b`,
       `${server}/join#`,
       `${server}/join#ABCD`,
       `${server}/#ABCD2345`,
