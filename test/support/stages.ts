@@ -92,13 +92,13 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'unit',
     about: 'the parts by themselves',
-    deadlineMs: 5 * MINUTE,
+    deadlineMs: 10 * MINUTE,
     steps: [mocha('test/unit/**/*.test.ts', 10_000)],
   },
   {
     name: 'floor',
     about: 'the parts again, on the Node of the oldest VS Code that the manifest admits',
-    deadlineMs: 5 * MINUTE,
+    deadlineMs: 10 * MINUTE,
     steps: [mochaOn(process.env['CARAPACE_FLOOR_NODE'] ?? 'node', 'test/unit/**/*.test.ts', 10_000)],
   },
   {
@@ -135,13 +135,13 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'host',
     about: 'inside the extension host of a real VS Code',
-    deadlineMs: 5 * MINUTE,
+    deadlineMs: 10 * MINUTE,
     steps: [{ command: ['node', 'test/host/runner.ts'], mocha: true }],
   },
   {
     name: 'ui',
     about: 'a real VS Code, used through its screen',
-    deadlineMs: 10 * MINUTE,
+    deadlineMs: 25 * MINUTE,
     steps: [mocha('test/ui/**/*.test.ts', 3 * MINUTE)],
   },
 ];
