@@ -34,6 +34,7 @@ import { placeOf } from './providers/learner/place.ts';
 import { joinUriHandler } from './providers/learner/uri-handler.ts';
 import { shownStatus } from './providers/model/cluster-row.ts';
 import { isStale } from './providers/model/connection-status.ts';
+import { isOver } from './providers/model/learner-status.ts';
 import type { WorkshopsNode } from './providers/model/nodes.ts';
 import { SEAT_SCHEME } from './providers/model/seat-uri.ts';
 import { seatOf, workshopOf, type ModelState } from './providers/model/state.ts';
@@ -91,7 +92,7 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
     endpoint: (workshopId) =>
       learners.of(workshopId)?.view?.workshop.endpoint ?? workshopOf(service.state, workshopId)?.endpoint,
     joined: (workshopId, seat) => {
-      const session = learners.ofSeat(workshopId, seat);
+      const session = learnerOf(service, learners, workshopId, seat);
       return session && ((signal) => session.access(signal));
     },
   });
@@ -147,7 +148,7 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
     ...seatCommands({ vs, operations, picker, terminals, list }),
     ...terminalCommands({ vs, picker, terminals }),
     ...fileCommands({ ...transfers, picker, tree, list }),
-    ...connectionCommands({ vs, service, picker, log }),
+    ...connectionCommands({ vs, service, learners, picker, log }),
   };
   parts.add(registerCommands(vs, handlers, (error, runAgain) => problems.show(error, runAgain)));
   parts.add(registerTerminalProfile({ vs, picker, terminals, onError: (error) => problems.show(error) }));
@@ -202,14 +203,28 @@ function contextOf({ state, status }: ControlPlaneService): Partial<ContextKeys>
   return { 'carapace.connection': status.kind, 'carapace.serverStatus': shownStatus(state.cluster, status.kind) };
 }
 
+/** Who has joined a seat with this editor. Where that is over and the same editor teaches there, it is the teacher's. */
+function learnerOf(
+  { state }: ControlPlaneService,
+  learners: Learners,
+  workshopId: string,
+  number: number,
+): LearnerSession | undefined {
+  const session = learners.ofSeat(workshopId, number);
+  const isLost = session !== undefined && isOver(session.status);
+  return isLost && seatOf(state, workshopId, number) !== undefined ? undefined : session;
+}
+
 /** A seat by what is known of it: as its learner, else as the teacher; undefined where that cannot be told now. */
 function knownSeat(
-  { state, status }: ControlPlaneService,
+  service: ControlPlaneService,
   learners: Learners,
   workshopId: string,
   number: number,
 ): Seat | 'gone' | undefined {
-  const seat = learners.ofSeat(workshopId, number)?.view?.seat ?? seatOf(state, workshopId, number);
+  const { state, status } = service;
+  const joined = learnerOf(service, learners, workshopId, number);
+  const seat = joined?.view?.seat ?? seatOf(state, workshopId, number);
   if (seat !== undefined) return seat;
   const mayBeJoined = !learners.isLoaded || learners.ofSeat(workshopId, number) !== undefined;
   return mayBeJoined || isStale(status) ? undefined : 'gone';

@@ -26,7 +26,11 @@ export class Secrets {
       await this.#storage.store(key, secret);
       return true;
     });
-    if (stored === true) return;
+    if (stored === true) {
+      // What is in memory comes first: a store that works again must not leave an earlier secret there.
+      this.#memory.delete(key);
+      return;
+    }
     this.#memory.set(key, secret);
     if (!this.#warned) this.#warn();
     this.#warned = true;

@@ -42,8 +42,10 @@ describe('Carapace in German', () => {
     await bench.choice('Welcome: Open Walkthrough...').first().waitFor();
     await bench.page.keyboard.press('Enter');
     await bench.choice('Erste Schritte mit Carapace').click();
+    await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).waitFor();
     // Beside its steps, where there is room, is the page of the one that is chosen, in a frame of its own.
-    await bench.command('View: Toggle Primary Side Bar Visibility');
+    await bench.page.locator('.activitybar .action-label[aria-label^="Carapace"]').click();
+    await bench.view('Workshops').waitFor({ state: 'hidden' });
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).click();
     await bench.until(
       async () => (await Promise.all(bench.page.frames().map((frame) => frame.innerText('body')))).join('\n'),

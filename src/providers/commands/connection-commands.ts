@@ -1,6 +1,7 @@
 /** Commands on the connection, on what is under way, and on the log. */
 import type * as vscode from 'vscode';
 import type { ControlPlaneService } from '../control-plane-service.ts';
+import type { Learners } from '../learner/learners.ts';
 import { parseTarget } from './arguments.ts';
 import { CANCELLED, ok, type Outcome } from './outcome.ts';
 import type { Picker } from './pick.ts';
@@ -9,6 +10,7 @@ import type { CommandHandlers } from './register.ts';
 export interface ConnectionCommandParts {
   readonly vs: typeof vscode;
   readonly service: ControlPlaneService;
+  readonly learners: Pick<Learners, 'all' | 'poke'>;
   readonly picker: Picker;
   readonly log: vscode.LogOutputChannel;
 }
@@ -20,6 +22,7 @@ export function connectionCommands(parts: ConnectionCommandParts): Pick<CommandH
   return {
     'carapace.cancelOperation': (argument) => cancelOperation(parts, argument),
     'carapace.refresh': async () => {
+      parts.learners.poke();
       await parts.service.refresh();
       return ok(undefined);
     },
@@ -38,8 +41,10 @@ async function cancelOperation({ service, picker }: ConnectionCommandParts, argu
   return ok(await client.cancelOperation(operation.id));
 }
 
-/** Finds or starts the control plane, or asks for its token. */
-async function connect({ vs, service }: ConnectionCommandParts): Promise<Outcome> {
+/** Finds or starts the control plane, or asks for its token. Somebody who only learns gets none of their own. */
+async function connect({ vs, service, learners }: ConnectionCommandParts): Promise<Outcome> {
+  learners.poke();
+  if (service.status.kind === 'absent' && learners.all.length > 0) return ok(service.url);
   const title = vs.l10n.t('Connecting to Carapace');
   const location = { viewId: 'carapace.workshops' };
   await vs.window.withProgress({ location, title }, () => service.connected());

@@ -5,8 +5,8 @@ import type { Operation } from '../../protocol/operation.ts';
 import type { Seat, Workshop } from '../../protocol/workshop.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
 import type { Learners } from '../learner/learners.ts';
-import { isOver } from '../model/learner-status.ts';
-import { mySeatFlags } from '../model/learner-row.ts';
+import { isOver, learnerSentence } from '../model/learner-status.ts';
+import { LEARNER_FLAGS, mySeatFlags } from '../model/learner-row.ts';
 import { withNextStep } from '../model/problem.ts';
 import { operationRow } from '../model/operation-row.ts';
 import { seatRow } from '../model/seat-row.ts';
@@ -71,6 +71,7 @@ export class Picker {
   async seat(target: Target, flag: string): Promise<ChosenSeat | undefined> {
     const t = this.#vs.l10n.t;
     const mine = this.#mySeats(flag).filter((one) => isMeant(one, target));
+    if (mine.length === 0 && LEARNER_FLAGS.includes(flag)) this.#refuseLearner(target);
     if (target.workshop !== undefined && target.seat !== undefined)
       return mine[0] ?? this.#namedSeat(target.workshop, target.seat);
     const state = mine.length === 0 ? await this.#state() : this.#service.state;
@@ -96,6 +97,21 @@ export class Picker {
     return this.#learners.all.flatMap(({ status, view }) =>
       view === undefined || isOver(status) || !mySeatFlags(view.seat).includes(flag) ? [] : [view],
     );
+  }
+
+  /** For somebody who only learns, no control plane is started, and no workshop is proposed. @throws ConflictError */
+  #refuseLearner({ workshop, seat }: Target): void {
+    if (this.#service.state.workshops.size > 0) return;
+    const session = this.#learners.all.find(
+      (one) => (workshop === undefined || one.workshopId === workshop) && (seat === undefined || one.seat === seat),
+    );
+    if (session === undefined) return;
+    const { status, workshopName } = session;
+    const t = this.#vs.l10n.t;
+    const sentence =
+      learnerSentence(status, workshopName, Date.now(), t) ??
+      t('Seat {0} of "{1}" does not run now.', session.seat, workshopName);
+    throw new ConflictError(sentence, withNextStep(isOver(status) && status.kind !== 'gone' ? 'join' : 'showLog'));
   }
 
   async operation(target: Target): Promise<Operation | undefined> {

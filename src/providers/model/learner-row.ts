@@ -13,7 +13,7 @@ import { workshopStatusText } from './workshop-row.ts';
 export const JOINED_FLAGS = ['linkable', 'leavable', 'rejoinable'] as const;
 
 /** What of a seat's flags is a learner's own business. */
-const LEARNER_FLAGS: readonly string[] = ['openable', 'fillable'];
+export const LEARNER_FLAGS: readonly string[] = ['openable', 'fillable'];
 
 /** What is known of a joined workshop. */
 export interface JoinedFacts {

@@ -83,7 +83,7 @@ export class SeatWork {
           agent.call((client) =>
             freed
               ? makeForAnother(client, workshopId, seat, generation, signal)
-              : resetOrMake(client, workshopId, seat, context.operation.started_at, signal),
+              : resetOrMake(client, workshopId, seat, { since: context.operation.started_at, generation }, signal),
           ),
         );
         const fresh = { status: 'ready', error: null, ip: vm.ip, connected: false, freed: false } as const;
@@ -189,21 +189,24 @@ async function findOrMake(client: AgentClient, workshopId: string, seat: number,
   }
 }
 
-/** Resets the seat unless that was done since `since`; a seat that the agent has lost is made, without its files. */
+/**
+ * Resets the seat unless that was done since `since`; a seat that the agent has lost is made, without its files. With
+ * those it forgets whose tokens open it no more, so where it was taken from somebody before, only a reset is enough.
+ */
 async function resetOrMake(
   client: AgentClient,
   workshopId: string,
   seat: number,
-  since: string,
+  { since, generation }: { readonly since: string; readonly generation: number },
   signal: AbortSignal,
 ): Promise<Vm> {
   const vm = await seen(client, workshopId, seat, signal);
   if (vm === undefined) {
     await client.deleteVm(workshopId, seat, { signal });
-    return findOrMake(client, workshopId, seat, signal);
-  }
-  if (vm.status === 'ready' && vm.created_at > since) return vm;
-  return client.resetVm(workshopId, seat, {}, signal);
+    const made = await findOrMake(client, workshopId, seat, signal);
+    if (generation === 0) return made;
+  } else if (generation === 0 && vm.status === 'ready' && vm.created_at > since) return vm;
+  return client.resetVm(workshopId, seat, generation === 0 ? {} : { generation }, signal);
 }
 
 /**

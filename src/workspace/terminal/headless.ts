@@ -81,7 +81,9 @@ interface Repeating {
 
 // Node finds no names in these packages, esbuild does.
 const { Terminal: HeadlessClass } = (headless as unknown as { readonly default: typeof headless }).default;
-const { Unicode11Addon } = (unicode11 as unknown as { readonly default: typeof unicode11 }).default;
+// CommonJS where Node runs the sources, an ES module without a default in the bundle.
+const addon: unknown = unicode11;
+const { Unicode11Addon } = (addon as { readonly default?: typeof unicode11 }).default ?? unicode11;
 
 /** How wide characters are, as in VS Code (`terminal.integrated.unicodeVersion`): an emoji takes two columns. */
 const UNICODE_VERSION = '11';

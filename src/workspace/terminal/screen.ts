@@ -4,6 +4,7 @@ import { headlessTerminal, type HeadlessTerminal } from './headless.ts';
 import { scrollsAway } from './plain-flood.ts';
 import type { Ring } from './ring.ts';
 import { drawScreen } from './screen-draw.ts';
+import { MAX_UNFINISHED_BYTES, unfinishedEnd } from './unfinished.ts';
 
 /** Lines kept above the screen, and cells: 12 bytes each and their line's share, so that a session stays under 2 MiB. */
 const SCROLLBACK_LINES = 1000;
@@ -55,8 +56,11 @@ export class Screen {
   redraw(): Redraw | undefined {
     this.#feed();
     const { cols, rows } = this.#terminal;
+    const { start, end } = this.#ring;
+    // The next output goes on with it, wherever that was cut.
+    const begun = unfinishedEnd(this.#ring.slice(Math.max(start, end - MAX_UNFINISHED_BYTES), end));
     for (const scrollback of [SCROLLBACK_LINES, SCROLLBACK_LINES / 10, 0]) {
-      const bytes = Buffer.from(drawScreen(this.#terminal, scrollback));
+      const bytes = Buffer.concat([Buffer.from(drawScreen(this.#terminal, scrollback)), begun]);
       if (bytes.length <= MAX_REDRAW_BYTES) return { bytes, cols, rows };
     }
     return undefined;

@@ -114,6 +114,12 @@ describe('joining a workshop in VS Code', () => {
     assert.equal(await failure('carapace.freeSeat', { workshop: workshop.id, seat: 1, confirmed: true }), 'CONFLICT');
   });
 
+  it('leaves the seat to the teacher of the same editor', async () => {
+    assert.equal(await succeed<string>('carapace.openTerminal', { workshop: workshop.id, seat: 1 }), 'Seat 1');
+    await writeText(seatUri(workshop.id, 1, 'theirs.txt'), 'theirs');
+    assert.equal(await readText(seatUri(workshop.id, 1, 'theirs.txt')), 'theirs');
+  });
+
   it('can be joined again, and left', async () => {
     // As its row does.
     await succeed<JoinedSeat>('carapace.join', { kind: 'joined', workshop: workshop.id });

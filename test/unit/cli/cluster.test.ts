@@ -178,7 +178,7 @@ describe('cluster commands', () => {
     control.refuse = (path) => (path.endsWith('stop') ? { status: 409, error } : undefined);
     const ran = await typing(['d'], 'stop');
     assert.equal(ran.code, 4);
-    assert.match(ran.stderr, /^carapace: Another operation runs\.\n$/);
+    assert.match(ran.stderr, /^carapace: Another operation runs\. \(request [0-9a-f-]{36}\)\n$/);
   });
 
   it('removes on the server what was removed here only when that was wanted', async () => {

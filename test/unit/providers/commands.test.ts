@@ -5,6 +5,7 @@ import { parseCreateArgument, parseTarget } from '../../../src/providers/command
 import { COMMAND_IDS } from '../../../src/providers/commands/command-ids.ts';
 import { Context } from '../../../src/providers/commands/context-keys.ts';
 import { ok, type Outcome } from '../../../src/providers/commands/outcome.ts';
+import { connectionCommands } from '../../../src/providers/commands/connection-commands.ts';
 import { registerCommands, type CommandHandlers } from '../../../src/providers/commands/register.ts';
 
 const noError = (error: unknown) => assert.ifError(error);
@@ -87,6 +88,36 @@ describe('the commands', () => {
       noError,
     );
     assert.deepEqual(await vs.registered.get('carapace.tryLocal')?.(), { status: 'cancelled' });
+  });
+});
+
+describe('connecting again', () => {
+  function setUp(kind: 'absent' | 'asleep', joined: number) {
+    const seen = { starts: 0, pokes: 0 };
+    const service = {
+      status: { kind },
+      url: undefined,
+      connected: () => Promise.resolve((seen.starts += 1)),
+      refresh: () => Promise.resolve(),
+    };
+    const vs = {
+      l10n: { t: (text: string) => text },
+      window: { withProgress: (_: unknown, work: () => unknown) => work() },
+    };
+    const learners = { all: Array.from({ length: joined }), poke: () => (seen.pokes += 1) };
+    const parts: unknown = { vs, service, learners };
+    return { seen, commands: connectionCommands(parts as Parameters<typeof connectionCommands>[0]) };
+  }
+
+  it('looks for joined workshops, and starts no control plane for somebody who has none', async () => {
+    const learner = setUp('absent', 1);
+    await learner.commands['carapace.retryConnection'](undefined);
+    await learner.commands['carapace.refresh'](undefined);
+    assert.deepEqual(learner.seen, { starts: 0, pokes: 2 });
+    for (const both of [setUp('asleep', 1), setUp('absent', 0)]) {
+      await both.commands['carapace.retryConnection'](undefined);
+      assert.equal(both.seen.starts, 1);
+    }
   });
 });
 

@@ -198,8 +198,8 @@ describe('the manifest', () => {
     }
   });
 
-  it('is activated by what shows it, and by nothing else', () => {
-    assert.deepEqual(manifest.activationEvents, [`onFileSystem:${SEAT_SCHEME}`, 'onUri']);
+  it('is activated by what shows it, and by a window that has terminals to open again, and by nothing else', () => {
+    assert.deepEqual(manifest.activationEvents, [`onFileSystem:${SEAT_SCHEME}`, 'onStartupFinished', 'onUri']);
     assert.deepEqual(
       contributes.resourceLabelFormatters.map(({ scheme }) => scheme),
       [SEAT_SCHEME],

@@ -61,6 +61,20 @@ describe('secrets', () => {
   });
 });
 
+describe('secrets in a key store that works again', () => {
+  it('are the ones that were stored last', async () => {
+    const working = storage();
+    let isLocked = true;
+    const store = (key: string, value: string) =>
+      isLocked ? Promise.reject(new Error('locked')) : working.store(key, value);
+    const secrets = new Secrets({ ...working, store }, quiet, () => undefined);
+    await secrets.store('key', 'earlier');
+    isLocked = false;
+    await secrets.store('key', 'later');
+    assert.equal(await secrets.get('key'), 'later');
+  });
+});
+
 describe('a control plane from the settings', () => {
   function source(url: string, answers: (string | undefined)[]) {
     const secrets = new Secrets(storage(), quiet, () => undefined);

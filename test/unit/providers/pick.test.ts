@@ -60,6 +60,17 @@ describe('choosing a seat', () => {
     assert.equal((await taught.picker.seat({}, 'freeable'))?.seat.seat, 2);
   });
 
+  it('tells somebody who only learns why their seat cannot be had, and starts no control plane for it', async () => {
+    const stopped = view({ seat: { ...view().seat, status: 'stopped' } });
+    const session = { status: { kind: 'joined' }, view: stopped, workshopId: 'ws-one', workshopName: 'Intro', seat: 2 };
+    const { picker, seen } = setUp(EMPTY_STATE, [session as typeof mine]);
+    for (const target of [{}, { workshop: 'ws-one', seat: 2 }])
+      await assert.rejects(picker.seat(target, 'openable'), /Seat 2 of "Intro" does not run now/);
+    const freed = setUp(EMPTY_STATE, [{ ...session, status: { kind: 'freed' } } as never]);
+    await assert.rejects(freed.picker.seat({}, 'openable'), /has freed your seat in "Intro"/);
+    assert.equal(seen.starts + freed.seen.starts, 0);
+  });
+
   it('passes over a seat that is not theirs any more', async () => {
     const { picker } = setUp(EMPTY_STATE, [{ ...mine, status: { kind: 'freed' } }]);
     await assert.rejects(picker.seat({}, 'openable'), ConflictError);

@@ -49,7 +49,7 @@ class Pair {
   }
 
   /** @throws AssertionError where the two clients differ, also in what is shown next */
-  check(next = 'next\tx\r\nlines\x1b8saved'): void {
+  check(next: string | Uint8Array = 'next\tx\r\nlines\x1b8saved'): void {
     const other = this.redrawn();
     assert.deepEqual(look(other), look(this.client));
     show(this.client, next);
@@ -123,6 +123,56 @@ describe('the screen of a session', function () {
       fc.property(fc.array(output, { maxLength: 60 }), (pieces) => new Pair().tell(pieces.join('')).check()),
       { numRuns: 400 },
     );
+  });
+
+  it('goes on with what comes next, also where it was drawn in the midst of a sequence or a character', () => {
+    const cuts: readonly (readonly [string, string])[] = [
+      ['abc\x1b', '[1mx'],
+      ['abc\x1b[3', '1mred'],
+      ['abc\x1b[38;2;1;', '2;3mcolored'],
+      ['\x1b]2;a tit', 'le\x07x'],
+      ['\x1b]8;;https://example', '.com/\x1b\\link\x1b]8;;\x1b\\'],
+      ['\x1b(', '0qqq'],
+    ];
+    for (const [before, after] of cuts) new Pair().tell(before).check(after);
+    const letters = Buffer.from('é世👍');
+    for (const cut of letters.keys()) new Pair().tell(letters.subarray(0, cut)).check(letters.subarray(cut));
+    fc.assert(
+      fc.property(fc.array(output, { maxLength: 20 }), between(0, 200), (pieces, at) => {
+        const bytes = Buffer.from(pieces.join(''));
+        const after = bytes.subarray(at);
+        // A mark that belongs to the letter before it is drawn behind it then, until the program draws again.
+        fc.pre(!after.toString().startsWith('\u0301'));
+        new Pair().tell(bytes.subarray(0, at)).check(after);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('has characters as wide as VS Code shows them, and the cursor behind them', () => {
+    // Columns: an emoji two, also each of those that make one together; what joins them and what accents a letter none.
+    const widths: Readonly<Record<string, number>> = {
+      '👍': 2,
+      '👍🏽': 4,
+      '👩‍👩‍👧': 6,
+      '🇵🇱': 2,
+      '❤️': 1,
+      '⌚': 2,
+      世界: 4,
+      가: 2,
+      'e\u0301': 1,
+      'a\u200db': 2,
+    };
+    for (const [text, width] of Object.entries(widths)) {
+      const pair = new Pair().tell(text);
+      assert.equal(pair.redrawn().buffer.active.cursorX, width, text);
+      pair.check();
+      // At the end of a line, and where one is overwritten, erased or pushed aside by halves.
+      for (const start of ['x'.repeat(COLS - 1), 'x'.repeat(COLS - width), `${text}\x1b[1;2H`, 'x\r\n'.repeat(ROWS)])
+        new Pair().tell(start + text).check();
+      for (const edit of ['x', '\x1b[X', '\x1b[P', '\x1b[@', '\x1b[K', '\x1b[1K', '\b'])
+        for (const column of [1, 2, 3]) new Pair().tell(`a${text}b\x1b[1;${column}H${edit}`).check();
+    }
   });
 
   it('brings back what editors and pagers set', () => {
