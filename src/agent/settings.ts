@@ -124,6 +124,8 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   const options = parseOptions(args);
   const { host, port } = parseListen(options.listen);
   requireLoopback(options, host);
+  // As a script gives it whose variable is not set: the folder would be whichever it was started in.
+  if (options.stateDir === '') throw new UsageError('--state-dir takes a folder, not nothing.');
   return {
     runtime: options.runtime,
     stateDir: options.stateDir,

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
 import { stateFolder } from '../lib/state-folder.ts';
-import { joinRequestSchema, type Joined } from '../protocol/access.ts';
-import { CarapaceError, UnavailableError } from '../protocol/errors.ts';
+import { joinRequestSchema, type Access, type Joined } from '../protocol/access.ts';
+import { CarapaceError, ForbiddenError, UnauthorizedError, UnavailableError } from '../protocol/errors.ts';
 import { randomText } from '../protocol/names.ts';
 import { parseRequest } from './arguments.ts';
 import { attach } from './attach.ts';
@@ -81,6 +81,7 @@ async function connectionFor(
 
 /** Somebody's way into their seat, as often as they come. */
 class Joining {
+  readonly #connection: Connection;
   readonly #client: ControlPlaneClient;
   readonly #server: string;
   readonly #code: string;
@@ -89,6 +90,7 @@ class Joining {
   readonly #seats: JoinedSeats;
 
   constructor(connection: Connection, link: JoinLink, name: string | undefined, io: CliIo) {
+    this.#connection = connection;
     this.#client = new ControlPlaneClient(connection);
     this.#server = connection.url;
     this.#code = link.code;
@@ -112,6 +114,17 @@ class Joining {
     }
   }
 
+  /** A new way into the seat, which takes none: one that was taken from them stays so until they join again. */
+  async renew({ learner_token: token }: Joined, signal: AbortSignal): Promise<Access> {
+    try {
+      return await new ControlPlaneClient({ ...this.#connection, token }).learnerAccess(signal);
+    } catch (cause) {
+      if (!(cause instanceof UnauthorizedError)) throw cause;
+      const message = 'Your seat is not yours any more: your teacher has freed it, or the workshop was deleted.';
+      throw new ForbiddenError(`${message} Join again to take another one.`, undefined, { cause });
+    }
+  }
+
   /** By a personal link: its code is kept once it has proved to be right. */
   async #joinAs(rejoinCode: string, signal: AbortSignal): Promise<Joined> {
     const joined = await this.#client.join(requestOf(this.#code, this.#name, rejoinCode), signal);
@@ -125,7 +138,7 @@ async function enter(io: CliIo, seat: Joining, joined: Joined, link: string, opt
   const server = options.server === undefined ? '' : ` --server ${options.server}`;
   return attach(io, {
     getAccess: async (signal) => {
-      const access = first ?? (await seat.join(signal));
+      const access = first ?? (await seat.renew(joined, signal));
       first = undefined;
       return access;
     },

@@ -1,6 +1,7 @@
 /** What a server for others is started with, checked before it listens: TLS, a token, and the name it is called by. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { InvalidInputError } from '../protocol/errors.ts';
 import type { PublicSite } from './exposure.ts';
 import { isLoopback } from './http/host-check.ts';
@@ -60,7 +61,7 @@ export async function readPublicServing(host: string, options: PublicOptions): P
   let url = name ?? '';
   const site = { url: () => url, certificate: pinnedBy(tls.cert) };
   const fingerprint = new X509Certificate(tls.cert).fingerprint256;
-  return { tls, token, site, fingerprint, listensAt: (listening) => (url = name ?? listening) };
+  return { tls, token, site, fingerprint, listensAt: (listening) => (url = name ?? called(host, listening)) };
 }
 
 function refuseForLoopback(host: string, { tlsCert, tlsKey, publicUrl }: PublicOptions): void {
@@ -88,6 +89,13 @@ function publicName(host: string, given: string | undefined): string | undefined
     `"${given}" is not valid for --public-url: it is an address such as https://class.example.org.`,
     { path: 'public-url' },
   );
+}
+
+/** The address that is listened on, by the name that was given for it: the certificate is that name's. */
+function called(host: string, listening: string): string {
+  if (isIP(host) !== 0) return listening;
+  const { port } = new URL(listening);
+  return `https://${host.toLowerCase()}${port === '' ? '' : `:${port}`}`;
 }
 
 async function readTls(certPath: string, keyPath: string): Promise<{ cert: string; key: string }> {

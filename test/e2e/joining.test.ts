@@ -1,5 +1,8 @@
 /** Joining a real control plane: at once, too late, too often, and by the page behind a link. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import type { ControlPlaneClient } from '../../src/client/control-plane.ts';
 import type { Joined } from '../../src/protocol/access.ts';
@@ -14,7 +17,7 @@ import {
 import { formatJoinLink, parseJoinLink } from '../../src/protocol/join-link.ts';
 import type { Workshop } from '../../src/protocol/workshop.ts';
 import { launchBrowser } from '../support/browser.ts';
-import { TestHome } from './cli-harness.ts';
+import { CARAPACE, TestHome } from './cli-harness.ts';
 import { succeeded, TestState, until, type TestControlPlane } from './control-plane-harness.ts';
 
 describe('who has joined, from the command line', function () {
@@ -34,6 +37,30 @@ describe('who has joined, from the command line', function () {
       await home.expect('seat', 'free', 'Intro', '1', '--yes', '--wait');
       assert.equal(await home.expect('workshop', 'learners', 'Intro'), 'Nobody has joined "Intro" yet.\n');
       assert.equal((await home.run(['seat', 'free', 'Intro', '1', '--yes'])).code, 3);
+    } finally {
+      await home.dispose();
+    }
+  });
+
+  it('does not take a seat again by itself that was taken from them while their shell was open', async () => {
+    const home = new TestHome();
+    try {
+      await home.expect('workshop', 'create', 'Intro', '--seats', '2', '--wait');
+      const { code } = (JSON.parse(await home.expect('workshop', 'show', 'Intro', '--json')) as { workshop: Workshop })
+        .workshop;
+      const shell = spawn(CARAPACE, ['join', code, '--name', 'Ada'], { env: home.environment });
+      const ended = once(shell, 'exit');
+      let [shown, told] = ['', ''];
+      shell.stdout.on('data', (bytes: Buffer) => (shown += bytes.toString()));
+      shell.stderr.on('data', (bytes: Buffer) => (told += bytes.toString()));
+      shell.stdin.write('echo the-$((20+22))-shell\n');
+      await until('their shell is open', () => (shown.includes('the-42-shell') ? true : undefined));
+      await home.expect('seat', 'free', 'Intro', '1', '--yes', '--wait');
+      const [exitCode] = (await Promise.race([ended, sleep(30_000, ['it runs on'])])) as unknown[];
+      shell.kill();
+      assert.equal(await home.expect('workshop', 'learners', 'Intro'), 'Nobody has joined "Intro" yet.\n');
+      assert.equal(exitCode, 1, told);
+      assert.match(told, /Your seat is not yours any more: .* Join again to take another one\./);
     } finally {
       await home.dispose();
     }

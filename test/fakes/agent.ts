@@ -30,9 +30,11 @@ export interface AgentBehaviour {
 
 const { values } = parseArgs({
   strict: false,
-  options: { 'state-dir': { type: 'string', default: '' }, runtime: { type: 'string', default: 'process' } },
+  options: { 'state-dir': { type: 'string' }, runtime: { type: 'string', default: 'process' } },
 });
-const folder = String(values['state-dir']);
+const folder = String(values['state-dir'] ?? '');
+// Without one its files would be wherever it was started.
+if (folder === '') throw new Error('the fake agent needs --state-dir');
 const runtime = runtimeSchema.parse(values.runtime);
 const seatsFile = join(folder, 'seats.json');
 // Held in a variable: a lock that nobody can reach any more is given back.

@@ -24,12 +24,15 @@ describe('the terminals of a seat in VS Code', () => {
     await bench.openCarapace();
     await bench.button('Try a Seat on This Machine').click();
     await bench.row('Seat 1, free').waitFor();
+    // VS Code knows the profiles of extensions once it has shown a terminal of its own.
+    await bench.command('Terminal: Create New Terminal');
+    await bench.terminalShows(/\S/);
     await bench.page.keyboard.press('F1');
     await bench.input.fill('>Terminal: Create New Terminal (With Profile)');
     await bench.choice('Create New Terminal (With Profile)').first().waitFor();
     await bench.page.keyboard.press('Enter');
     await bench.choice('Seat terminal').click();
-    await bench.terminalShows(/\$/);
+    await bench.terminalShows(/seat-1:~\$/);
     await bench.typeInTerminal('kept=41; echo home=$PWD\n');
     const text = await bench.terminalShows(/^home=.+$/m);
     assert.match(text, /^home=.*\/seats\/[^/]+\/1\/home$/m);

@@ -56,6 +56,8 @@ function clientGone(response: ServerResponse): AbortSignal {
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });
+  // It may have gone while its token was checked.
+  if (response.destroyed) gone.abort();
   return gone.signal;
 }
 

@@ -6,7 +6,7 @@
  * every tar reads them.
  */
 import { constants, type Stats } from 'node:fs';
-import { lstat, open, readdir, readlink, type FileHandle } from 'node:fs/promises';
+import { access, lstat, open, readdir, readlink, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Header } from 'tar';
 import { leadsOut } from './names.ts';
@@ -15,6 +15,9 @@ const BLOCK = 512;
 const CHUNK_BYTES = 131_072;
 /** Of the name field of a header, ended by a NUL. */
 const MAX_SHORT_NAME = 99;
+const ALL_READ = 0o444;
+/** What the system says of what is not there any more, or is a link now. */
+const GONE: readonly unknown[] = ['ENOENT', 'ELOOP', 'ENXIO'];
 
 export interface PackOptions {
   /** What a single file is called in the archive; default its own name. */
@@ -35,6 +38,30 @@ export async function* packTree(path: string, options: PackOptions = {}): AsyncG
   if (stats.isDirectory()) yield* packFolder(path, '', options);
   else yield* packEntry(path, options.name ?? basename(path), stats, options);
   yield Buffer.alloc(2 * BLOCK);
+}
+
+/**
+ * The first of what {@link packTree} would come upon and must not read, as a path from the folder: '' is the folder, or
+ * the single file, itself. Undefined where all may be read.
+ */
+export async function findUnreadable(path: string, options: PackOptions = {}, name = ''): Promise<string | undefined> {
+  try {
+    const stats = await lstat(path);
+    // What everybody may read need not be tried.
+    if (stats.isFile() && (stats.mode & ALL_READ) !== ALL_READ) await access(path, constants.R_OK);
+    if (!stats.isDirectory()) return undefined;
+    for (const entry of (await readdir(path)).sort()) {
+      if (options.skips?.(entry) === true) continue;
+      const found = await findUnreadable(join(path, entry), options, name === '' ? entry : `${name}/${entry}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EACCES' || code === 'EPERM') return name;
+    if (GONE.includes(code)) return undefined;
+    throw error;
+  }
 }
 
 async function* packFolder(folder: string, prefix: string, options: PackOptions): AsyncGenerator<Buffer> {
@@ -133,8 +160,11 @@ async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO') return undefined;
+    if (GONE.includes(codeOf(error))) return undefined;
     throw error;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -23,6 +23,8 @@ interface OpenTerminal {
   readonly pseudoterminal: SeatPseudoterminal;
   terminal: vscode.Terminal | undefined;
   session: string | undefined;
+  /** Whether VS Code makes it. */
+  isOfProfile: boolean;
 }
 
 /** What is known of a seat now; undefined where nothing is. */
@@ -72,10 +74,9 @@ export class SeatTerminals {
   /** What makes one more terminal of a seat: with the shell that was left last, where none is open, else a new one. */
   another(workshopId: string, seat: Seat): vscode.ExtensionTerminalOptions {
     const isFirst = this.#living(workshopId, seat.seat) === undefined;
-    return this.#options(
-      this.#prepare(workshopId, seat, isFirst ? this.#last(workshopId, seat) : undefined, false),
-      seat,
-    );
+    const open = this.#prepare(workshopId, seat, isFirst ? this.#last(workshopId, seat) : undefined, false);
+    open.isOfProfile = true;
+    return this.#options(open, seat);
   }
 
   /** The shells that run in a seat, the one that was used last first. */
@@ -154,7 +155,15 @@ export class SeatTerminals {
         ),
       remember: (kept) => this.#remember(open, kept),
     });
-    const open: OpenTerminal = { workshopId, seat, isView, pseudoterminal, terminal: undefined, session };
+    const open: OpenTerminal = {
+      workshopId,
+      seat,
+      isView,
+      pseudoterminal,
+      terminal: undefined,
+      session,
+      isOfProfile: false,
+    };
     this.#open.add(open);
     return open;
   }
@@ -181,11 +190,15 @@ export class SeatTerminals {
     );
   }
 
-  /** VS Code makes the terminals of a profile itself. */
+  /** VS Code makes the terminals of a profile itself, and leaves in front what was there: keys would go to another shell. */
   #opened(terminal: vscode.Terminal): void {
     const { creationOptions } = terminal;
     if (!('pty' in creationOptions)) return;
-    for (const open of this.#open) if (open.pseudoterminal === creationOptions.pty) open.terminal = terminal;
+    for (const open of this.#open) {
+      if (open.pseudoterminal !== creationOptions.pty) continue;
+      open.terminal = terminal;
+      if (open.isOfProfile) terminal.show();
+    }
   }
 
   #closed(terminal: vscode.Terminal): void {

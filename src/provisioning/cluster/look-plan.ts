@@ -12,7 +12,7 @@ export interface Look {
   readonly afterMs: number;
 }
 
-/** Times are ms since 1970. */
+/** Times are milliseconds of one steady clock; -Infinity for never. */
 export interface LookFacts {
   readonly now: number;
   readonly status: ClusterStatus;

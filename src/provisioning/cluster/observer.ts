@@ -28,9 +28,10 @@ export interface ObserverOptions {
 
 export class Observer {
   readonly #options: ObserverOptions;
-  #watchedUntil = 0;
-  #lookedAt = 0;
-  #refreshedAt = 0;
+  // Of a clock that nobody sets: by the time of day, a change of that would keep it from looking, or have it look for ever.
+  #watchedUntil = -Infinity;
+  #lookedAt = -Infinity;
+  #refreshedAt = -Infinity;
   #wanted = false;
   #wake = new AbortController();
   /** Numbers of observations: an older one that ends later says nothing any more. */
@@ -45,7 +46,7 @@ export class Observer {
   }
 
   /** Somebody looks at the cluster: it is observed more often for a while. */
-  watch(now = Date.now()): void {
+  watch(now = performance.now()): void {
     this.#watchedUntil = now + this.#options.timing.watchedMs;
     this.#wake.abort();
   }
@@ -64,13 +65,13 @@ export class Observer {
   /** Observes until the signal ends it; what fails is logged. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const look = this.nextLook(Date.now());
+      const look = this.nextLook(performance.now());
       if (look.afterMs > 0) await this.#rest(look.afterMs, signal);
       else await this.#look(look, signal);
     }
   }
 
-  /** What is to be looked at next, and when. */
+  /** What is to be looked at next, and when. @param now milliseconds of `performance.now()` */
   nextLook(now: number): Look {
     const facts = {
       now,
@@ -93,7 +94,7 @@ export class Observer {
   async observe(sky: Sky, refresh: boolean, signal: AbortSignal, name?: string): Promise<SkyRecord | undefined> {
     this.#begun += 1;
     const number = this.#begun;
-    const now = Date.now();
+    const now = performance.now();
     this.#lookedAt = now;
     if (refresh) this.#refreshedAt = now;
     const { records } = this.#options;
@@ -142,7 +143,7 @@ export class Observer {
   async #look({ kind }: Look, signal: AbortSignal): Promise<void> {
     const { records, log } = this.#options;
     this.#wanted = false;
-    const now = Date.now();
+    const now = performance.now();
     this.#lookedAt = now;
     if (kind !== 'cache') this.#refreshedAt = now;
     const row = records.find();

@@ -49,9 +49,17 @@ export function addOperationStream(service: HttpService, controlPlane: ControlPl
 
 function streaming(controlPlane: ControlPlane, filter: EventFilter): Streaming {
   const { store, events, timing, closing } = controlPlane;
+  // What is nothing to this reader is not looked through again at each change, for each of a class.
+  let passed = 0;
   return {
-    read: (after, limit) =>
-      store.events.bounds().oldest > after + 1 ? undefined : store.events.after(after, limit, filter),
+    read: (after, limit) => {
+      const from = Math.max(after, passed);
+      const { oldest, newest } = store.events.bounds();
+      if (oldest > from + 1) return undefined;
+      const found = store.events.after(from, limit, filter);
+      if (found.length < limit) passed = newest;
+      return found;
+    },
     listen: (listener) => events.listen(listener),
     signal: closing,
     heartbeatMs: timing.heartbeatMs,

@@ -42,13 +42,14 @@ export async function relayTarget(
   const workshop = store.workshops.find(workshopId);
   const name = store.seats.find(workshopId, Number(seatText))?.worker ?? null;
   const worker = name === null ? undefined : store.workers.find(name);
-  const secret = worker && store.secrets.find(`worker/${worker.name}/workspace-token-secret`);
+  // Nothing is opened by a token there: a class whose workshop was stopped tries none out.
+  if (worker === undefined) throw new NotFoundError('There is no such seat, or it does not run.');
+  const secret = store.secrets.find(`worker/${worker.name}/workspace-token-secret`);
   if (secret === undefined || !(await isSeatToken(secret, workshopId, token))) {
     const refusal = limiter.refusal(request.socket.remoteAddress ?? '', 'The token is not valid. Ask for a new one.');
     if (!(refusal instanceof UnauthorizedError)) throw refusal;
   }
   if (workshop !== undefined) permitRuntime(exposure, workshop.runtime);
-  if (worker === undefined) throw new NotFoundError('There is no such seat, or it does not run.');
   if (worker.endpoint === null) throw unreachable();
   const { hostname, port } = new URL(worker.endpoint);
   return { hostname: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };

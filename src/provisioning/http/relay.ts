@@ -84,6 +84,8 @@ async function relayRequest(relay: Relay, request: FastifyRequest, reply: Fastif
   const target = await relayTarget(relay, request.originalUrl, raw);
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
+  // It may have gone while its token was checked.
+  if (reply.raw.destroyed) gone.abort();
   const answer = await ask(target, request, gone.signal);
   // From here on an error can only be told by cutting the answer off.
   reply.hijack();
@@ -213,6 +215,8 @@ function upgradeHead({ url = '', rawHeaders, headers }: IncomingMessage, id: str
 
 /** Connects to the agent, for as long as the client is there. @throws UnavailableError */
 function openAgent(target: RelayTarget, client: Socket): Promise<Socket> {
+  // Gone while its token was checked: nothing would ever end the terminal.
+  if (client.destroyed) return Promise.reject(unreachable());
   const agent = connect({ host: target.hostname, port: target.port, allowHalfOpen: true, noDelay: true });
   return new Promise((resolve, reject) => {
     const fail = (error?: Error): void => {

@@ -6,6 +6,7 @@ import {
   NoSeatsError,
   NotFoundError,
   NotRunningError,
+  UnauthorizedError,
   UnavailableError,
 } from '../../protocol/errors.ts';
 import { normaliseCode, randomText } from '../../protocol/names.ts';
@@ -119,9 +120,16 @@ export class Joining {
     return { name, workshop, seat: seatForLearner(this.#records.seat(workshop_id, seat)) };
   }
 
-  /** A new way into their seat for a learner. @throws NotRunningError, ConflictError, UnavailableError */
-  learnerAccess({ workshop_id, seat }: LearnerRow): Promise<Access> {
-    return this.access(workshop_id, seat, 'learner');
+  /**
+   * A new way into their seat for a learner. @throws NotRunningError, ConflictError, UnavailableError; UnauthorizedError
+   * where the seat was taken from them meanwhile
+   */
+  async learnerAccess({ id, workshop_id, seat }: LearnerRow): Promise<Access> {
+    permit('enter', this.#records.workshopRow(workshop_id));
+    const access = await this.access(workshop_id, seat, 'learner');
+    // While an agent was waited for: the token would be one of whoever has the seat next.
+    if (this.#store.learners.find(id) === undefined) throw new UnauthorizedError('Your seat is not yours any more.');
+    return access;
   }
 
   /** @throws NotRunningError, ConflictError, ForbiddenError */

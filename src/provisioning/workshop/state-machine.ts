@@ -28,8 +28,8 @@ export function assertFollows(from: WorkshopStatus, to: WorkshopStatus): void {
   if (!mayFollow(from, to)) throw new InternalError(`A workshop that is ${from} cannot become ${to}.`);
 }
 
-/** What people ask of a workshop. */
-export const VERBS = ['start', 'stop', 'extend', 'delete', 'reset', 'free', 'access', 'join'] as const;
+/** What people ask of a workshop: `access` the teacher, `enter` a learner who has a seat, `join` one who wants one. */
+export const VERBS = ['start', 'stop', 'extend', 'delete', 'reset', 'free', 'access', 'enter', 'join'] as const;
 export type Verb = (typeof VERBS)[number];
 
 const PERMITTED: Readonly<Record<Verb, readonly WorkshopStatus[]>> = {
@@ -40,6 +40,7 @@ const PERMITTED: Readonly<Record<Verb, readonly WorkshopStatus[]>> = {
   reset: ['running', 'error'],
   free: ['created', 'running', 'stopped', 'error'],
   access: ['provisioning', 'running', 'error'],
+  enter: ['provisioning', 'running', 'error'],
   join: ['running', 'error'],
 };
 
@@ -51,6 +52,7 @@ const WANTED: Readonly<Record<Verb, string>> = {
   reset: 'have a seat reset',
   free: 'have a seat freed',
   access: 'let anybody in',
+  enter: 'let anybody in',
   join: 'let anybody in',
 };
 
@@ -85,7 +87,7 @@ export function permit(verb: Verb, workshop: { readonly name: string; readonly s
 
 function adviceFor(verb: Verb, status: WorkshopStatus): string {
   if (verb === 'stop' && status === 'stopped') return 'It is stopped already.';
-  if (verb === 'join') return JOIN_ADVICE[status];
+  if (verb === 'join' || verb === 'enter') return JOIN_ADVICE[status];
   return ADVICE[status];
 }
 

@@ -1,5 +1,5 @@
 /** The tokens that let people in: a seat token for the agent, a learner token for the control plane. */
-import { jwtVerify, SignJWT } from 'jose';
+import { errors, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod';
 import { workshopKey, type SeatClaims } from '../../protocol/access.ts';
 
@@ -29,13 +29,13 @@ export async function signSeatToken(
   return { token, expires_at: new Date(expires * 1000).toISOString() };
 }
 
-/** Whether we signed a seat token and it has not ended. The agent decides who enters: this only tells guesses from tokens. */
+/** Whether we signed a seat token, also one that has ended. The agent decides who enters: this only tells guesses from tokens. */
 export async function isSeatToken(workspaceTokenSecret: string, workshopId: string, token: string): Promise<boolean> {
   try {
     await jwtVerify(token, await workshopKey(workspaceTokenSecret, workshopId), { algorithms: ['HS256'] });
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof errors.JWTExpired;
   }
 }
 

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 import { moveIn } from '../../lib/archive/move-in.ts';
-import { packTree, type PackOptions } from '../../lib/archive/pack.ts';
+import { findUnreadable, packTree, type PackOptions } from '../../lib/archive/pack.ts';
 import { MAX_ARCHIVE_ENTRIES, unpackInto } from '../../lib/archive/unpack.ts';
 import { ForbiddenError, InvalidInputError } from '../../protocol/errors.ts';
 import { ARCHIVE_TYPE } from '../../protocol/files.ts';
@@ -62,8 +62,11 @@ async function pack(exchange: Exchange, root: WorkspaceRoot, names: readonly str
       skips: isTemporary,
       mayRead: async (file) => root.contains(await realPathOf(file)),
     };
-    const blocks = packTree(held.at(isFolder ? '.' : place.name), options);
-    // What goes wrong at once can still be told.
+    const source = held.at(isFolder ? '.' : place.name);
+    // Once bytes are on their way, what goes wrong cannot be told any more.
+    const unreadable = await findUnreadable(source, options);
+    if (unreadable !== undefined) throw mustNotBeRead(quotePath([...names, ...unreadable.split('/').filter(Boolean)]));
+    const blocks = packTree(source, options);
     const first = await blocks.next();
     response.writeHead(200, { 'Content-Type': ARCHIVE_TYPE, 'Cache-Control': 'no-store' });
     response.setTimeout(IDLE_MS, () => response.destroy());
@@ -72,6 +75,12 @@ async function pack(exchange: Exchange, root: WorkspaceRoot, names: readonly str
   } finally {
     await held.close();
   }
+}
+
+function mustNotBeRead(path: string): ForbiddenError {
+  return new ForbiddenError(
+    `${path} must not be read: the file system forbids it. Nothing was packed. Change its mode, or move it away.`,
+  );
 }
 
 async function* continued(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

@@ -57,7 +57,9 @@ export class EventStream {
   }
 
   #beat(): void {
-    if (!this.#response.writableNeedDrain) this.#response.write(':\n\n');
+    // An answer that was ended never says that it needs a drain, and takes no more.
+    const takesMore = !this.#response.writableNeedDrain && !this.#response.writableEnded;
+    if (takesMore) this.#response.write(':\n\n');
     else if (++this.#missed >= MISSED_HEARTBEATS) this.#response.destroy();
   }
 }

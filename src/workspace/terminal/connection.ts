@@ -15,6 +15,9 @@ import type { Session, SessionClient } from './session.ts';
 /** Output handed to a socket and not yet taken by the network: with a redraw, what a stalled client costs. */
 const PENDING_BYTES = 262_144;
 
+/** More than output and a redraw: a client with so much to take asks on and on and takes no answer. */
+const MAX_WAITING_BYTES = 2 * 1_048_576;
+
 /** A window that is dragged has many sizes: the last one counts. */
 const SIZE_SETTLES_MS = 150;
 
@@ -72,6 +75,8 @@ export class Connection implements SessionClient {
     const redraw = this.#next < session.ring.start ? this.#skip() : undefined;
     socket.on('message', (data, isBinary) => this.#message(data, isBinary));
     socket.on('pong', () => (this.#alive = true));
+    // Answered by the socket itself.
+    socket.on('ping', () => this.#boundAnswers());
     socket.on('close', (code) => this.#closed(code));
     // 'close' follows each error.
     socket.on('error', () => undefined);
@@ -230,6 +235,7 @@ export class Connection implements SessionClient {
 
   #message(data: RawData, isBinary: boolean): void {
     this.#alive = true;
+    this.#boundAnswers();
     // Once it is being closed, a newer connection may have the word.
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     // The socket's binary type is the default, so a message is one Buffer.
@@ -237,6 +243,10 @@ export class Connection implements SessionClient {
     if (isBinary) this.#input(data);
     else if (this.#v1) this.#control(data.toString());
     else this.#plainText(data);
+  }
+
+  #boundAnswers(): void {
+    if (this.#socket.bufferedAmount > MAX_WAITING_BYTES) this.#socket.terminate();
   }
 
   #control(text: string): void {

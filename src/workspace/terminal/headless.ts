@@ -94,7 +94,35 @@ export function headlessTerminal(cols: number, rows: number, scrollback: number)
   terminal.loadAddon(new Unicode11Addon());
   terminal.unicode.activeVersion = UNICODE_VERSION;
   boundRepetitions(terminal);
+  boundMarks(terminal);
   return terminal;
+}
+
+/** Of marks and joiners that one cell has, with its character, in units of UTF-16. */
+export const MAX_CELL_LENGTH = 64;
+
+interface MarkedLine {
+  getString(index: number): string;
+  addCodepointToCell: (this: MarkedLine, index: number, codepoint: number, width: number) => void;
+}
+
+interface Marked {
+  readonly _core: { readonly buffers: { readonly active: { readonly lines: { get(index: number): MarkedLine } } } };
+}
+
+let marksAreBound = false;
+
+/** Takes no more marks on a character than anybody sees. xterm.js keeps all: a flood of them fills the seat's memory. */
+function boundMarks(terminal: HeadlessTerminal): void {
+  if (marksAreBound) return;
+  marksAreBound = true;
+  const line = (terminal as unknown as Marked)._core.buffers.active.lines.get(0);
+  // Of all lines of all terminals.
+  const lines = Object.getPrototypeOf(line) as MarkedLine;
+  const add = lines.addCodepointToCell;
+  lines.addCodepointToCell = function (index, codepoint, width) {
+    if (this.getString(index).length < MAX_CELL_LENGTH) add.call(this, index, codepoint, width);
+  };
 }
 
 /**

@@ -14,6 +14,8 @@ const WORTH_BYTES = 4096;
  * Undefined where there is none. It is for a terminal that scrolls as a whole and shows and keeps fewer than `lines`.
  */
 export function scrollsAway(bytes: Uint8Array, lines: number): { from: number; to: number } | undefined {
+  // Looking at each byte takes a fifth of the time that a terminal takes for them.
+  if (bytes.length < WORTH_BYTES || !bytes.includes(LINE_FEED)) return undefined;
   let at = bytes.length;
   let seen = 0;
   while (at > 0 && isPlain(bytes[at - 1])) {

@@ -48,6 +48,7 @@ describe('what the agent is told', () => {
     ['a runtime that is none', [...ARGUMENTS, '--runtime', 'docker'], environment(), /docker/],
     ['a capacity that is too large', [...ARGUMENTS, '--capacity', '241'], environment(), /1 to 240/],
     ['an origin that is none', [...ARGUMENTS, '--allow-origin', 'null'], environment(), /--allow-origin/],
+    ['no state folder', ['--state-dir', '', ...ARGUMENTS.slice(2)], environment(), /--state-dir takes a folder/],
     ['an unknown argument', [...ARGUMENTS, '--colour'], environment(), /--colour/],
     ['one argument too many', [...ARGUMENTS, 'more'], environment(), /too many/],
   ] as const) {

@@ -8,6 +8,7 @@ import {
   NotFoundError,
   NotRunningError,
   SlowDownError,
+  UnauthorizedError,
   UnavailableError,
 } from '../../../src/protocol/errors.ts';
 import { showCode } from '../../../src/protocol/names.ts';
@@ -147,6 +148,38 @@ describe('joining', () => {
     await assert.rejects(
       joining.join({ code: over.code }, ADDRESS),
       (error) => error instanceof NotRunningError && error.message.includes('Ask your teacher for more.'),
+    );
+  });
+
+  it('gives nobody a way into a seat that was taken from them while its agent was waited for', async () => {
+    const { code, id } = addWorkshop(test);
+    const { learner_token } = await joining.join({ code, name: 'Ada' }, ADDRESS);
+    const ada = await joining.learnerOf(learner_token);
+    assert.ok(ada);
+    const worker = workerOf(test);
+    worker.isAlive = () => false;
+    worker.visit = async () => {
+      test.records.removeLearner(ada);
+      await Promise.resolve();
+      return undefined;
+    };
+    const { store, records } = test;
+    const workers = new LocalWorkers([worker]);
+    const waiting = new Joining({ store, records, workers, limiter: new JoinLimiter() });
+    await assert.rejects(waiting.learnerAccess(ada), UnauthorizedError);
+    assert.equal(store.seats.find(id, 1)?.generation, 1);
+  });
+
+  it('tells a learner why they cannot come in, and not what a teacher does about it', async () => {
+    const { code, id } = addWorkshop(test);
+    const { learner_token } = await joining.join({ code }, ADDRESS);
+    const learner = await joining.learnerOf(learner_token);
+    assert.ok(learner);
+    test.records.changeWorkshop(id, { status: 'stopping' });
+    test.records.changeWorkshop(id, { status: 'stopped' });
+    await assert.rejects(
+      joining.learnerAccess(learner),
+      (error) => error instanceof NotRunningError && error.message.includes('ask your teacher to start it'),
     );
   });
 

@@ -43,7 +43,11 @@ describe("a learner's stream of events", () => {
       for await (const chunk of answer.body ?? []) told += Buffer.from(chunk as Uint8Array).toString();
     })();
     const until = async (holds: () => boolean): Promise<void> => {
-      while (!holds()) await sleep(5);
+      const deadline = performance.now() + 5_000;
+      while (!holds()) {
+        assert.ok(performance.now() < deadline, `looked from ${begun.join(', ')}`);
+        await sleep(5);
+      }
     };
     await until(() => told.includes('"seat":1'));
     for (let n = 0; n < 3; n += 1) {

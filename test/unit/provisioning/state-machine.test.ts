@@ -58,6 +58,7 @@ describe('the states of a workshop', () => {
       reset: ['running', 'error'],
       free: ['created', 'running', 'stopped', 'error'],
       access: ['provisioning', 'running', 'error'],
+      enter: ['provisioning', 'running', 'error'],
       join: ['running', 'error'],
     });
   });
@@ -69,6 +70,7 @@ describe('the states of a workshop', () => {
       ['join', 'stopped', NotRunningError, /start it first/],
       ['join', 'provisioning', ConflictError, /wait until it runs/],
       ['join', 'stopped', NotRunningError, /ask your teacher/],
+      ['enter', 'stopped', NotRunningError, /ask your teacher/],
       ['join', 'stopping', ConflictError, /It is being stopped\. Ask your teacher\./],
       ['start', 'deleting', ConflictError, /It is being deleted\./],
     ];

@@ -133,6 +133,35 @@ describe('archives of files', () => {
     assert.deepEqual(Object.keys(tree(files.inRoot('q'))), ['sub', 'sub/parent']);
   });
 
+  it('finds what must not be read before anything is packed', () => {
+    const folder = mkdtempSync('/tmp/seat-files-secret-');
+    try {
+      const modes = { open: [0o600, 0o700], file: [0o200, 0o700], folder: [0o600, 0o300] } as const;
+      for (const [name, [file, closed]] of Object.entries(modes)) {
+        mkdirSync(join(folder, name, 'sub', 'closed'), { recursive: true });
+        for (const path of ['a', 'sub/closed/in', 'sub/secret']) writeFileSync(join(folder, name, path), path);
+        chmodSync(join(folder, name, 'sub/secret'), file);
+        chmodSync(join(folder, name, 'sub/closed'), closed);
+      }
+      // The superuser may read everything, so somebody else looks.
+      const somebody = 65_534;
+      const isRoot = process.getuid?.() === 0;
+      if (isRoot) execFileSync('chown', ['-R', `${somebody}:${somebody}`, folder]);
+      const from = JSON.stringify(new URL('../../../src/lib/archive/pack.ts', import.meta.url).href);
+      const paths = JSON.stringify(['open', 'file', 'file/sub/secret', 'folder'].map((path) => join(folder, path)));
+      const program = `import { findUnreadable } from ${from};
+        for (const path of ${paths}) console.log(JSON.stringify(await findUnreadable(path)));`;
+      const who = isRoot ? { uid: somebody, gid: somebody } : {};
+      const found = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+        ...who,
+        encoding: 'utf8',
+      });
+      assert.equal(found, 'undefined\n"sub/secret"\n""\n"sub/closed"\n');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('carries every name', async () => {
     const name = fc
       .array(fc.constantFrom('a', ' ', '#', '%', '😀', '\n', 'é', '"', '\\', '=', 'long'.repeat(9), '\r', '%2f'), {

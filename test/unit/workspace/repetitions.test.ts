@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { headlessTerminal } from '../../../src/workspace/terminal/headless.ts';
+import { headlessTerminal, MAX_CELL_LENGTH } from '../../../src/workspace/terminal/headless.ts';
 
 /** Long on a busy machine; without the bound each takes minutes to hours. */
 const DEADLINE_MS = 2_000;
@@ -21,4 +21,14 @@ describe('the screen that is kept of a terminal', () => {
       assert.deepEqual(screens[0], screens[1]);
     });
   }
+
+  it('takes a flood of marks on one character for as many as anybody sees', () => {
+    const terminal = headlessTerminal(80, 24, 100);
+    const marks = Buffer.from('\u0301'.repeat(10_000));
+    terminal._core._inputHandler.parse(Buffer.concat([Buffer.from('e'), marks, Buffer.from('\u{1F44D}\u200d!')]));
+    const line = terminal.buffer.active.getLine(0);
+    assert.equal(line?.getCell(0)?.getChars(), `e${'\u0301'.repeat(MAX_CELL_LENGTH - 1)}`);
+    assert.equal(line.translateToString(true).slice(MAX_CELL_LENGTH), '\u{1F44D}\u200d!');
+    terminal.dispose();
+  });
 });

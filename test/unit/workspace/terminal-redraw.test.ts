@@ -133,6 +133,24 @@ describe('a client that has missed output', function () {
     }
   });
 
+  it('is let go where it asks on and on and takes no answer', async () => {
+    workspace = await startWorkspace('exec sleep 60');
+    for (const ask of ['message', 'ping'] as const) {
+      const client = await open();
+      await client.ready();
+      client.socket.pause();
+      const question = JSON.stringify({ type: 'ping', t: Number.MAX_SAFE_INTEGER });
+      for (let sent = 0; client.closed === undefined && sent < 400_000; sent += 500) {
+        for (let one = 0; one < 500; one += 1) {
+          if (ask === 'ping') client.socket.ping('x'.repeat(125));
+          else client.socket.send(question);
+        }
+        await until(() => client.socket.bufferedAmount === 0 || client.closed !== undefined, 'it is taken');
+      }
+      assert.equal(client.closed?.code, 1006, ask);
+    }
+  });
+
   it('learns which shells there are, by a request beside', async () => {
     workspace = await startWorkspace('printf "\\e]2;my title\\a"; [[ $COLUMNS ]] || read -r; exec sleep 60');
     assert.deepEqual(await sessions(), []);

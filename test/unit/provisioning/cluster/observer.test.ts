@@ -48,6 +48,23 @@ describe('the observer', () => {
     assert.deepEqual(new Set(one.sky.calls), new Set(['serving?']));
   });
 
+  it('goes on looking when the clock is set back', async () => {
+    one.sky.serving = false;
+    one.service.get();
+    run();
+    await until(() => one.sky.count('serving?') > 0);
+    const ofDay = Date.now;
+    Date.now = () => ofDay() - 3_600_000;
+    try {
+      const before = one.sky.count('serving?');
+      const deadline = performance.now() + 5_000;
+      await until(() => one.sky.count('serving?') > before + 2 || performance.now() > deadline);
+      assert.ok(one.sky.count('serving?') > before + 2);
+    } finally {
+      Date.now = ofDay;
+    }
+  });
+
   it('finds a server that was launched elsewhere while somebody looks', async () => {
     run();
     one.service.get();
