@@ -1,5 +1,5 @@
 /** Who may pass the proxy: the holder of the agent's own token, or of a seat token. */
-import { decodeJwt, errors, jwtVerify } from 'jose';
+import { decodeJwt, errors, jwtVerify, type CryptoKey } from 'jose';
 import { seatClaimsSchema, workshopKey, type Role } from '../protocol/access.ts';
 import { idSchema } from '../protocol/names.ts';
 import { sameSecret } from '../lib/bearer.ts';
@@ -30,6 +30,11 @@ function claimedWorkshop(token: string): string | undefined {
   }
 }
 
+/** In the form in which it checks: to import it for each request would take longer than the check. */
+function importKey(key: Uint8Array): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', new Uint8Array(key), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+}
+
 /**
  * Makes the check of tokens.
  * @param agentToken opens every seat, as an instructor
@@ -41,10 +46,10 @@ export function createTokenVerifier(
   workspaceTokenSecret: string,
   isRevoked: (seat: SeatKey, generation: number) => boolean,
 ): TokenVerifier {
-  const keys = new Map<string, Uint8Array>();
+  const keys = new Map<string, CryptoKey>();
 
   /** Remembered after a token has proved to be right, so that made up workshops cannot fill the memory. */
-  function remember(workshopId: string, key: Uint8Array): void {
+  function remember(workshopId: string, key: CryptoKey): void {
     keys.delete(workshopId);
     keys.set(workshopId, key);
     const [oldest] = keys.keys();
@@ -55,7 +60,7 @@ export function createTokenVerifier(
     if (sameSecret(token, agentToken)) return { role: 'instructor', name: undefined, seat: undefined };
     const workshopId = claimedWorkshop(token);
     if (workshopId === undefined) return undefined;
-    const key = keys.get(workshopId) ?? (await workshopKey(workspaceTokenSecret, workshopId));
+    const key = keys.get(workshopId) ?? (await importKey(await workshopKey(workspaceTokenSecret, workshopId)));
     try {
       const options = { algorithms: ['HS256'], requiredClaims: ['exp'], clockTolerance: CLOCK_TOLERANCE };
       const claims = seatClaimsSchema.safeParse((await jwtVerify(token, key, options)).payload);

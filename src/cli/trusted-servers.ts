@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fingerprintGroups, inspectServer } from '../client/server-certificate.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { ForbiddenError, InvalidInputError, UnavailableError } from '../protocol/errors.ts';
 import { canAsk, confirm } from './ask.ts';
@@ -15,7 +16,8 @@ const SHA256 = /^[0-9A-F]{64}$/;
  * The certificate to pin for a server; undefined where the system trusts it, or it speaks plain HTTP.
  * @param expected the SHA-256 fingerprint that the server's owner has told, in place of a question
  * @throws ForbiddenError where the certificate is not the one that was accepted or told; InvalidInputError where nobody
- * can be asked; UnavailableError; Error where the answer is no
+ * can be asked, or where another machine would be spoken to without encryption; UnavailableError; Error where the answer
+ * is no
  */
 export async function trustServer(
   io: CliIo,
@@ -24,6 +26,7 @@ export async function trustServer(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const told = expected === undefined ? undefined : parseFingerprint(expected);
+  requireEncryption(url);
   const { certificate } = await inspectServer(url, signal);
   if (certificate === undefined) {
     if (told === undefined) return undefined;
@@ -41,6 +44,16 @@ export async function trustServer(
   }
   if (accepted === undefined || digits(accepted) !== digits(certificate)) await keep(file, certificate);
   return certificate;
+}
+
+/** What a learner types and the way back to their seat go over the connection. */
+function requireEncryption(url: string): void {
+  const address = URL.canParse(url) ? new URL(url) : undefined;
+  if (address?.protocol !== 'http:' || isLoopback(address.hostname)) return;
+  throw new InvalidInputError(
+    `The link leads to ${address.host} without encryption. Ask your teacher for a link that begins with https.`,
+    { path: 'link' },
+  );
 }
 
 async function ask(io: CliIo, url: string, certificate: string, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ import {
 import { statePaths } from '../lib/state-folder.ts';
 import { VERSION } from '../lib/version.ts';
 import { InvalidInputError, UnavailableError } from '../protocol/errors.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { withNextStep } from './model/problem.ts';
 import type { Translate } from './model/translate.ts';
 import type { Secrets } from './secrets.ts';

@@ -36,10 +36,10 @@ export class Secrets {
     this.#warned = true;
   }
 
-  /** The names of all secrets: what another window has kept, too. */
-  async keys(): Promise<string[]> {
-    const stored = (await this.#attempt('list', () => this.#storage.keys())) ?? [];
-    return [...new Set([...stored, ...this.#memory.keys()])];
+  /** The names of all secrets, what another window has kept, too; undefined where the key store cannot tell. */
+  async keys(): Promise<string[] | undefined> {
+    const stored = await this.#attempt('list', () => this.#storage.keys());
+    return stored === undefined ? undefined : [...new Set([...stored, ...this.#memory.keys()])];
   }
 
   async delete(key: string): Promise<void> {

@@ -6,7 +6,7 @@ import { editorLinkParts, EXTENSION_ID, formatJoinLink, parseJoinLink } from '..
 import { workshopSubject, type CreatedWorkshop } from '../../protocol/operation.ts';
 import { providerSchema, runtimeSchema, type CreateWorkshop, type Workshop } from '../../protocol/workshop.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import type { CreateDefaults } from '../model/create-form.ts';
 import { deletionLosses } from '../model/losses.ts';
 import type { WorkshopsNode } from '../model/nodes.ts';

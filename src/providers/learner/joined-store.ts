@@ -19,9 +19,13 @@ export class JoinedStore {
     this.#secrets = secrets;
   }
 
-  /** All of them, by id. What cannot be read, such as one of a later version, is passed over. */
-  async all(): Promise<Map<string, JoinedSeat>> {
-    const keys = (await this.#secrets.keys()).filter(isJoinedKey).slice(0, MAX_SEATS);
+  /**
+   * All of them, by id; undefined where the key store cannot tell. What cannot be read, such as one of a later version,
+   * is passed over.
+   */
+  async all(): Promise<Map<string, JoinedSeat> | undefined> {
+    const keys = (await this.#secrets.keys())?.filter(isJoinedKey).slice(0, MAX_SEATS);
+    if (keys === undefined) return undefined;
     const records = await Promise.all(keys.map((key) => this.#read(key)));
     return new Map(records.flatMap((record) => (record === undefined ? [] : [[joinedId(record), record]])));
   }

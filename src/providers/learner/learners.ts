@@ -59,11 +59,15 @@ export class Learners {
   load(): Promise<void> {
     return this.#inTurn(async () => {
       const kept = await this.#options.store.all();
-      for (const [id, session] of this.#sessions) if (!kept.has(id)) this.#end(id, session);
-      for (const record of kept.values()) if (isJoined(record)) this.#follow(record);
+      if (kept !== undefined) this.#followOnly(kept);
       this.#loaded = true;
       this.#changed();
     });
+  }
+
+  #followOnly(kept: ReadonlyMap<string, JoinedSeat>): void {
+    for (const [id, session] of this.#sessions) if (!kept.has(id)) this.#end(id, session);
+    for (const record of kept.values()) if (isJoined(record)) this.#follow(record);
   }
 
   /** Keeps and follows a seat that has just been joined. */

@@ -1,7 +1,7 @@
 /** Where a join link leads. */
 import { InvalidInputError } from '../../protocol/errors.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import { withNextStep } from '../model/problem.ts';
 import type { Translate } from '../model/translate.ts';
 

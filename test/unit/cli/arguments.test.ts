@@ -55,6 +55,11 @@ describe('arguments of the command line', () => {
     ['a link that is none', ['join', 'https://example.org/'], /no join link/],
     ['a link without its code', ['join', 'https://example.org/join'], /no join link/],
     ['a link of another kind', ['join', 'ftp://example.org/join#ABCD2345'], /no join link/],
+    [
+      'a link that leads elsewhere without encryption',
+      ['join', 'http://example.org/join#ABCD2345'],
+      /without encryption.*https/,
+    ],
     ['a learner of 65 characters', ['join', 'ABCD-2345', '--name', 'x'.repeat(65)], /"name".*at most 64/],
     ['a port that is none', ['serve', '--port', '65536'], /port/],
     ['lines that are none', ['logs', '--lines', 'many'], /lines/],

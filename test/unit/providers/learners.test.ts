@@ -104,6 +104,20 @@ describe('the workshops that were joined', () => {
     learners.dispose();
   });
 
+  it('go on where the key store does not answer for a moment', async () => {
+    const { storage, learners } = openWindow();
+    await learners.add(joined(), view());
+    const { keys } = storage;
+    storage.keys = () => Promise.reject(new Error('locked'));
+    await learners.load();
+    assert.equal(learners.all.length, 1);
+    storage.keys = keys;
+    storage.kept.clear();
+    await learners.load();
+    assert.equal(learners.all.length, 0);
+    learners.dispose();
+  });
+
   it('are left alone where what is kept cannot be read', async () => {
     const { storage, learners } = openWindow();
     storage.kept.set('carapace.joined x', 'no JSON');

@@ -33,6 +33,9 @@ export async function problemOf(client: AgentClient, signal: AbortSignal): Promi
 }
 
 const POLL_MS = 200;
+/** What else there is where no machines can be made. */
+const INSTEAD =
+  'Seats that are plain processes, which are not kept apart, can be had meanwhile: make the workshop with the runtime "process".';
 /** How long an agent may be unhealthy before that is taken for its answer: it tries again by itself. */
 const UNHEALTHY_PATIENCE_MS = 20_000;
 
@@ -54,11 +57,13 @@ export async function untilHealthy(wait: HealthWait): Promise<void> {
   const deadline = performance.now() + withinMs;
   let unhealthySince: number | undefined;
   let problem: string | undefined;
+  let advice = '';
   for (;;) {
     if (!wait.isAlive()) throw new UnavailableError(`The agent of this machine ended. Its log is ${logFile}.`);
     const health = await healthOf(client, signal);
     if (typeof health !== 'string') {
       wait.onHealth(health);
+      advice = health.runtime === 'process' ? '' : ` ${INSTEAD}`;
       if (health.status === 'healthy') return;
       unhealthySince = health.status === 'unhealthy' ? (unhealthySince ?? performance.now()) : undefined;
     }
@@ -66,17 +71,19 @@ export async function untilHealthy(wait: HealthWait): Promise<void> {
     if (told !== undefined && told !== problem) wait.onProblem(told);
     problem = told ?? problem;
     if (unhealthySince !== undefined && performance.now() - unhealthySince >= UNHEALTHY_PATIENCE_MS) {
-      throw new UnavailableError(`This machine cannot make seats. ${problem ?? ''} The agent's log is ${logFile}.`);
+      const why = problem === undefined ? '' : ` ${problem}`;
+      throw new UnavailableError(`This machine cannot make such seats.${why}${advice} The agent's log is ${logFile}.`);
     }
     const seen = typeof health === 'string' ? health : (told ?? `it says that it is ${health.status}`);
-    if (performance.now() >= deadline) throw notReady(withinMs, seen, logFile);
+    if (performance.now() >= deadline) throw notReady(withinMs, seen, logFile, advice);
     await sleep(POLL_MS, undefined, { signal });
   }
 }
 
-export function notReady(withinMs: number, seen: string, logFile: string): TimedOutError {
+/** @param advice what else there is, with a space in front; or nothing */
+export function notReady(withinMs: number, seen: string, logFile: string, advice = ''): TimedOutError {
   const why = seen.replace(/\.$/, '');
   return new TimedOutError(
-    `The agent of this machine was not ready within ${withinMs / 1000} s: ${why}. Its log is ${logFile}.`,
+    `The agent of this machine was not ready within ${withinMs / 1000} s: ${why}.${advice} Its log is ${logFile}.`,
   );
 }
