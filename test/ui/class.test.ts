@@ -144,7 +144,7 @@ describe('a class in VS Code', () => {
 
   it('tells the learner of an end, and frees the seat for another one', async () => {
     await teacher.row('Seat 1').click({ button: 'right' });
-    await teacher.page.locator('.context-view .monaco-menu').getByText('Free Seat…').click();
+    await teacher.chooseInMenu('Free Seat…');
     await teacher.dialog.getByText(`${LEARNER} loses the seat`).waitFor();
     await teacher.picture('free');
     await teacher.dialog.getByRole('button', { name: 'Free Seat' }).click();

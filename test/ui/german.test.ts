@@ -48,7 +48,8 @@ describe('Carapace in German', () => {
     await bench.view('Workshops').waitFor({ state: 'hidden' });
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).click();
     await bench.until(
-      async () => (await Promise.all(bench.page.frames().map((frame) => frame.innerText('body')))).join('\n'),
+      async () =>
+        (await Promise.all(bench.page.frames().map((frame) => frame.innerText('body').catch(() => '')))).join('\n'),
       (text) => text.includes('Mit Enter durch alle nimmt es die billigste'),
       'the page of a step',
     );

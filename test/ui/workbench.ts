@@ -5,6 +5,8 @@ import { saveScreenshot } from '../support/screenshot.ts';
 /** How often a text on the screen is looked at. */
 const LOOK_MS = 50;
 const PATIENCE_MS = 30_000;
+/** From one try to the next to choose in a menu. */
+const MENU_MS = 300;
 
 export class Workbench {
   readonly page: Page;
@@ -54,6 +56,21 @@ export class Workbench {
   async pressInRow(begins: string, action: string): Promise<void> {
     await this.row(begins).hover();
     await this.row(begins).locator(`.action-label[aria-label="${action}"]`).click();
+  }
+
+  /** Chooses in the context menu that is open. VS Code takes no click in the first moments of a menu. */
+  async chooseInMenu(name: string): Promise<void> {
+    const item = this.page.locator('.context-view .monaco-menu').getByText(name, { exact: true });
+    await item.waitFor();
+    await this.until(
+      async () => {
+        await item.click({ timeout: MENU_MS }).catch(() => undefined);
+        await this.page.waitForTimeout(MENU_MS);
+        return item.isVisible();
+      },
+      (isOpen) => !isOpen,
+      'the menu to close',
+    );
   }
 
   button(name: string): Locator {
