@@ -107,7 +107,7 @@ describe('the workshops that were joined', () => {
   it('go on where the key store does not answer for a moment', async () => {
     const { storage, learners } = openWindow();
     await learners.add(joined(), view());
-    const { keys } = storage;
+    const keys = storage.keys.bind(storage);
     storage.keys = () => Promise.reject(new Error('locked'));
     await learners.load();
     assert.equal(learners.all.length, 1);
