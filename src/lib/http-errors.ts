@@ -52,10 +52,18 @@ export function rawErrorAnswer(error: unknown, requestId: string, status?: numbe
   ].join('\r\n');
 }
 
+/** How long a client may take to read that its request was broken. */
+const CLOSE_MS = 2_000;
+
+/** A TLS handshake that failed or took too long: nothing can be said there, and what is written is kept for ever. */
+function isHandshakeError(code: unknown): boolean {
+  return typeof code === 'string' && /^ERR_(SSL|TLS)_/.test(code);
+}
+
 /** Answers what is not HTTP, has headers that are too large (431), or came too slowly (408); nothing of it is logged. */
 export function answerBrokenRequest(error: Error, socket: Duplex): void {
   const code = fieldOf(error, 'code');
-  if (code === 'ECONNRESET' || !socket.writable) {
+  if (code === 'ECONNRESET' || isHandshakeError(code) || !socket.writable) {
     socket.destroy();
     return;
   }
@@ -65,6 +73,8 @@ export function answerBrokenRequest(error: Error, socket: Duplex): void {
   };
   const notHttp: [CarapaceError, number] = [new InvalidInputError('The request is not valid HTTP.'), 400];
   const [answer, status] = answers[String(code)] ?? notHttp;
+  const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
+  socket.once('close', () => clearTimeout(timer));
   socket.end(rawErrorAnswer(answer, randomUUID(), status), () => socket.destroy());
 }
 

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -31,14 +32,29 @@ export interface HttpServiceOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** How long a whole request may take to arrive, in milliseconds; 0 for no limit. Default one minute. */
   readonly requestTimeoutMs?: number;
+  /** How long a connection may take to say what it wants, its TLS handshake and a request's headers each, in milliseconds. Default 20 s. */
+  readonly headersTimeoutMs?: number;
+  /** How often it is looked whether requests take too long, in milliseconds. Default 5 s. */
+  readonly checkEveryMs?: number;
+  /** How long nothing may move on a connection whose request is not answered whole, in milliseconds. Default 15 minutes. */
+  readonly silenceMs?: number;
+  /** How long a client may go on with the body of a request that has its answer, in milliseconds. Default one minute. */
+  readonly restMs?: number;
   /** Replaces the target of a request before it is routed; the routes find the first one in `request.originalUrl`. */
   readonly rewriteUrl?: (target: string) => string;
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
+/** From the connection, or the first byte of a further request, to the end of a request's headers. */
 const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 16_384;
+/** How often it is looked for connections that are over one of these limits. */
+const CHECK_EVERY_MS = 5_000;
+/** On a connection that waits for an answer, or for its client to take one: longer than any silence of ours. */
+const SILENCE_MS = 900_000;
+/** How long a client may go on sending the body of a request that has its answer. */
+const REST_MS = 60_000;
 
 function createNodeServer(
   options: HttpServiceOptions,
@@ -46,7 +62,8 @@ function createNodeServer(
 ): Server {
   const bounds = {
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: options.checkEveryMs ?? CHECK_EVERY_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     requireHostHeader: false,
@@ -55,10 +72,29 @@ function createNodeServer(
     if (!refuseWithoutHost(request, response)) handler(request, response);
   };
   const server = options.tls
-    ? createTlsServer({ ...bounds, ...options.tls }, listener)
+    ? createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: bounds.headersTimeout }, listener)
     : createServer(bounds, listener);
+  server.setTimeout(options.silenceMs ?? SILENCE_MS);
   refuseTyped(server);
   return server;
+}
+
+/** Connections whose TLS handshake is not over are none of the HTTP server yet, which would wait for them when it closes. */
+function endHandshakes(service: HttpService): void {
+  const open = new Map<string, Socket>();
+  const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  service.server.on('connection', (socket: Socket) => {
+    const name = nameOf(socket);
+    open.set(name, socket);
+    socket.once('close', () => {
+      if (open.get(name) === socket) open.delete(name);
+    });
+  });
+  service.server.on('secureConnection', (socket: Socket) => open.delete(nameOf(socket)));
+  service.addHook('preClose', (done) => {
+    for (const socket of open.values()) socket.destroy();
+    done();
+  });
 }
 
 /** Fastify passes an error that is one already as it is to the error handler. */
@@ -96,6 +132,17 @@ function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   const path = pathOf(request.originalUrl);
   const milliseconds = Math.round(reply.elapsedTime * 10) / 10;
   request.log.info({ method, path, status: reply.statusCode, milliseconds }, 'request');
+}
+
+/** A request that has its answer, such as one that was refused, does not keep its connection by a body that never ends. */
+function limitRest({ raw }: FastifyRequest, reply: FastifyReply, restMs: number): void {
+  reply.raw.once('finish', () => {
+    if (raw.complete) return;
+    const timer = setTimeout(() => {
+      if (!raw.complete) raw.socket.destroy();
+    }, restMs);
+    timer.unref();
+  });
 }
 
 /** JSON only; an empty body is no body, so that a call without one may still name its type. */
@@ -140,6 +187,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   });
   service.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    limitRest(request, reply, options.restMs ?? REST_MS);
     done();
   });
   // Not earlier: reading a body leaves the context that a hook before it began.
@@ -148,6 +196,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     logRequest(request, reply);
     done();
   });
+  if (options.tls !== undefined) endHandshakes(service);
   takeJsonOnly(service);
   return service;
 }

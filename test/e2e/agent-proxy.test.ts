@@ -283,6 +283,19 @@ describe('the proxy to the seats', () => {
     });
   });
 
+  it('lets a seat say nothing to a browser with its handshake, such as a cookie', async () => {
+    const url = `${agent.url.replace('http', 'ws')}/proxy/ws-a/1/terminal?fake=cookie`;
+    const socket = new WebSocket(url, ['carapace.tty.v1', `carapace.bearer.${token}`]);
+    const [{ headers }] = (await once(socket, 'upgrade')) as [{ headers: Record<string, unknown> }];
+    assert.deepEqual(Object.keys(headers).sort(), [
+      'connection',
+      'sec-websocket-accept',
+      'sec-websocket-protocol',
+      'upgrade',
+    ]);
+    socket.terminate();
+  });
+
   it('gives no second request to a seat over a connection that the seat did not upgrade', async () => {
     const upgrade =
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';

@@ -1,12 +1,14 @@
 /** The files of a real seat through a real agent: watched, archived, large, many, and with any name. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Header } from 'tar';
@@ -290,6 +292,32 @@ describe('the files of a seat', function () {
     }
     await assert.rejects(files.archiveFrom('x', Readable.from(['no archive']), { overwrite: true }), InvalidInputError);
     assert.equal((await call(agent, 'GET', '/proxy/ws-f/1/watch', undefined, await seatToken('ws-f', 2))).status, 403);
+  });
+
+  it('lets its refusal of an upload arrive, also where the client reads only once it has sent everything', async () => {
+    await files.write('taken', Buffer.from('x'));
+    const piece = Buffer.alloc(MIB / 16);
+    const count = 48;
+    const { hostname, port } = new URL(agent.url);
+    const socket = connect(Number(port), hostname).pause();
+    const broken = once(socket, 'error').then(([error]) => Promise.reject(error as Error));
+    const head = [
+      'PUT /proxy/ws-f/1/files/taken HTTP/1.1',
+      'host: agent',
+      `authorization: Bearer ${await seatToken('ws-f', 1)}`,
+      'if-none-match: *',
+      `content-length: ${count * piece.length}`,
+      'connection: close',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    for (let sent = 0; sent < count; sent += 1) {
+      await Promise.race([broken, sleep(5)]);
+      socket.write(piece);
+    }
+    const [answer] = (await Promise.race([broken, once(socket.resume(), 'data')])) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1\.1 412 /);
+    broken.catch(() => undefined);
+    socket.destroy();
   });
 
   it('leaves nothing of an archive whose client goes away in the middle', async () => {

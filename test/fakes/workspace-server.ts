@@ -82,6 +82,10 @@ function tell(request: IncomingMessage, response: ServerResponse): void {
 
 const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => [...offered][0] ?? false });
 
+sockets.on('headers', (headers, { url = '' }) => {
+  if (url.includes('fake=cookie')) headers.push('Set-Cookie: a=b', 'Clear-Site-Data: "*"');
+});
+
 function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
   const fake = /[?&]fake=([a-z-]+)/.exec(request.url ?? '')?.[1];
   if (fake === 'silent') return;

@@ -19,6 +19,8 @@ export interface Admission {
   readonly target: ProxyTarget;
   readonly caller: Caller;
   readonly seat: RunningSeat;
+  /** Aborts when the seat is not that one any more, or has ended. */
+  readonly gone: AbortSignal;
 }
 
 /** While the agent takes over the seats of an earlier one nobody can say which seats there are. */
@@ -49,5 +51,5 @@ export async function admit(
   if (caller === undefined) throw new UnauthorizedError('The token is not valid, or not any more. Ask for a new one.');
   if (!mayEnter(caller, target.key)) throw new ForbiddenError('The token is for another seat.');
   requireOpen(gate.isOpen());
-  return { target, caller, seat: gate.seats.ready(target.key) };
+  return { target, caller, seat: gate.seats.ready(target.key), gone: gate.seats.gone(target.key) };
 }

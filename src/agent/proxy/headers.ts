@@ -1,4 +1,5 @@
 /** Which headers pass between a client and a seat. */
+import { HOP_BY_HOP_HEADERS } from '../../lib/hop-by-hop.ts';
 import { REQUEST_ID_HEADER } from '../../lib/request-id.ts';
 import { TRUSTED_HEADERS } from '../../protocol/agent.ts';
 import { BEARER_SUBPROTOCOL_PREFIX } from '../../protocol/terminal.ts';
@@ -7,18 +8,7 @@ import type { Caller } from '../token.ts';
 /** A header with its name as it was written. */
 export type Header = readonly [name: string, value: string];
 
-/** Of one connection only (RFC 9110, 7.6.1), with the two that frame a message's body. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const HOP_BY_HOP = new Set(HOP_BY_HOP_HEADERS);
 
 /** What is the agent's alone, and what it says itself. */
 const NOT_FOR_THE_SEAT = new Set(['authorization', 'cookie', 'expect', 'host', REQUEST_ID_HEADER]);
@@ -104,4 +94,29 @@ export function answerHeaders(
     if (value !== undefined && !dropped) passed[name] = value;
   }
   return { ...passed, 'x-content-type-options': 'nosniff' };
+}
+
+/** What of the head of a seat's answer to an upgrade a client gets: the handshake, and how a refusal is framed and told. */
+const HEAD_NAMES = new Set([
+  'connection',
+  'upgrade',
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-protocol',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'retry-after',
+  REQUEST_ID_HEADER,
+]);
+
+/**
+ * The head of a seat's answer to an upgrade, as a client gets it: a browser obeys what else stands there, such as a cookie
+ * for the whole address. @param head in latin1, with the empty line at its end
+ */
+export function answerHead(head: string): string {
+  // Clients also take a bare line feed for the end of a line.
+  const [status = '', ...lines] = head.split(/\r\n|\r|\n/);
+  const passed = lines.filter((line) => HEAD_NAMES.has(line.slice(0, Math.max(0, line.indexOf(':'))).toLowerCase()));
+  return [status, ...passed, '', ''].join('\r\n');
 }

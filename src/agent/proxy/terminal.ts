@@ -1,14 +1,15 @@
 /** Opens a terminal: authenticates the request, replays it to the seat, and joins the two sockets. */
+import { addAbortListener } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { bearerToken } from '../../lib/bearer.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from '../../lib/request-id.ts';
 import { splice } from '../../lib/splice.ts';
+import { refuse, refuseBrowser } from '../../lib/upgrade-refusal.ts';
 import { CarapaceError, InvalidInputError, NotFoundError, UnavailableError } from '../../protocol/errors.ts';
 import { admit, type Admission, type Gate } from './gate.ts';
-import { bearerSubprotocol, offeredSubprotocols, upgradeHeaders } from './headers.ts';
-import { refuse, refuseBrowser } from './refusal.ts';
+import { answerHead, bearerSubprotocol, offeredSubprotocols, upgradeHeaders } from './headers.ts';
 import { askForUpgrade, type UpgradeAnswer } from './seat-socket.ts';
 
 /** From the request to the seat's answer. */
@@ -91,21 +92,26 @@ export class TerminalProxy {
 
   async #ask(admission: Admission, request: IncomingMessage, client: Socket, id: string): Promise<UpgradeAnswer> {
     const { target, caller, seat } = admission;
-    const gone = new AbortController();
-    client.once('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(HANDSHAKE_MS)]);
+    const over = new AbortController();
+    client.once('close', () => over.abort());
+    const following = addAbortListener(admission.gone, () => over.abort());
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(HANDSHAKE_MS)]);
     try {
       const headers = [...upgradeHeaders(request.rawHeaders, caller), [REQUEST_ID_HEADER, id] as const];
       return await askForUpgrade(seat.terminal, target.path, headers, signal);
     } catch (cause) {
+      // Its reason says what became of the seat.
+      admission.gone.throwIfAborted();
       const message = `The terminal of seat ${target.key.seatId} does not answer. Try again, or reset the seat.`;
       throw new UnavailableError(message, undefined, { cause });
+    } finally {
+      following[Symbol.dispose]();
     }
   }
 
   /** Gives the seat's answer to the client, and joins the two if it is the upgrade. */
   async #join(admission: Admission, answer: UpgradeAnswer, client: Socket, head: Buffer, id: string): Promise<void> {
-    const { caller, target } = admission;
+    const { caller, target, gone } = admission;
     const { socket } = answer;
     socket.on('error', () => undefined);
     const { workshopId, seatId } = target.key;
@@ -114,7 +120,7 @@ export class TerminalProxy {
       socket.destroy();
       return;
     }
-    client.write(answer.head);
+    client.write(answerHead(answer.head.toString('latin1')), 'latin1');
     if (answer.status !== SWITCHING_PROTOCOLS) {
       this.#log.info({ ...fields, status: answer.status }, 'terminal refused by the seat');
       relayRefusal(socket, client);
@@ -124,9 +130,13 @@ export class TerminalProxy {
     const release = this.#gate.seats.countConnection(target.key);
     this.#log.info(fields, 'terminal opened');
     const begun = performance.now();
+    const following = addAbortListener(gone, () => {
+      for (const end of [client, socket]) end.destroy();
+    });
     try {
       await splice(client, socket);
     } finally {
+      following[Symbol.dispose]();
       release();
       const seconds = Math.round((performance.now() - begun) / 1000);
       const bytes = { bytes_in: client.bytesRead, bytes_out: client.bytesWritten };

@@ -6,6 +6,7 @@ import { isHealthy } from '../seat-health.ts';
 import type { RunningSeat, SeatKey, SeatLimits, VmDriver } from '../vmm/driver.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import type { Revocations } from './revocations.ts';
+import { endVisits, fieldsOf, nameOf, newEntry, vmOf, type SeatEntry } from './seat-entry.ts';
 import { told } from './told-error.ts';
 
 export interface SeatRegistryOptions {
@@ -25,47 +26,13 @@ export const SEAT_TIMEOUT_MS = 30_000;
 /** Failed questions in a row after which a seat is unhealthy: one alone may be a busy machine. */
 const TOLERATED_FAILURES = 1;
 
-interface Entry {
-  readonly key: SeatKey;
-  readonly createdAt: string;
-  status: VmStatus;
-  running: RunningSeat | undefined;
-  connections: number;
-  failures: number;
-  removing: boolean;
-  /** Ends what is being done to the seat. */
-  stop: AbortController;
-}
-
-function nameOf(key: SeatKey): string {
-  return `${key.workshopId}/${key.seatId}`;
-}
-
-/** How a log names a seat. */
-function fieldsOf(key: SeatKey): Record<string, unknown> {
-  return { workshop_id: key.workshopId, seat_id: key.seatId };
-}
-
-function vmOf(entry: Entry): Vm {
-  return {
-    workshop_id: entry.key.workshopId,
-    seat_id: entry.key.seatId,
-    ip: entry.running?.ip ?? null,
-    status: entry.status,
-    started_in_ms: entry.running?.startedInMs ?? 0,
-    from_snapshot: entry.running?.fromSnapshot ?? false,
-    created_at: entry.running?.createdAt ?? entry.createdAt,
-    connections: entry.connections,
-  };
-}
-
 export class SeatRegistry {
   readonly #capacity: number;
   readonly #driver: VmDriver;
   readonly #seatTimeoutMs: number | undefined;
   readonly #revocations: Revocations | undefined;
   readonly #log: Logger;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, SeatEntry>();
   readonly #queue = new KeyedQueue();
 
   constructor(options: SeatRegistryOptions) {
@@ -109,6 +76,11 @@ export class SeatRegistry {
     if (status === 'ready' && running !== undefined) return running;
     const details = { retry_after_seconds: 2 };
     throw new UnavailableError(`Seat ${key.seatId} is ${status}. Try again in a moment.`, details);
+  }
+
+  /** Aborts, with what to tell, when the seat is reset, deleted or found ended: it says goodbye to nobody. @throws NotFoundError */
+  gone(key: SeatKey): AbortSignal {
+    return this.#entry(key).life.signal;
   }
 
   /** Whether the seat takes no learner's token of that generation any more. */
@@ -180,11 +152,15 @@ export class SeatRegistry {
     await this.#queue.run(nameOf(key), async () => {
       const entry = this.#entries.get(nameOf(key));
       if (entry !== undefined) Object.assign(entry, { status: 'unhealthy', removing: true });
+      // One whose files are kept takes the uploads to their end before it goes.
+      if (!options.keepFiles) endVisits(entry, 'is being deleted.');
       try {
         await this.#driver.destroy(key, options, AbortSignal.timeout(this.seatTimeoutMs));
       } catch (error) {
         if (entry !== undefined) Object.assign(entry, { removing: false, stop: new AbortController() });
         throw error;
+      } finally {
+        endVisits(entry, 'has been stopped.');
       }
       if (!options.keepFiles) await this.#revocations?.forget(key);
       if (entry !== undefined) this.#remove(entry);
@@ -196,7 +172,7 @@ export class SeatRegistry {
   noticeEnded(): void {
     for (const entry of this.#entries.values()) {
       if (entry.status !== 'ready' || entry.removing || this.#driver.isRunning(entry.key)) continue;
-      this.#turn(entry, 'unhealthy', 'it has ended by itself');
+      this.#turnEnded(entry, 'it has ended by itself');
     }
   }
 
@@ -215,33 +191,28 @@ export class SeatRegistry {
     await Promise.all(changing.map((entry) => this.#queue.run(nameOf(entry.key), () => Promise.resolve())));
   }
 
-  #entry(key: SeatKey): Entry {
+  #entry(key: SeatKey): SeatEntry {
     const entry = this.#entries.get(nameOf(key));
     if (entry !== undefined) return entry;
     throw new NotFoundError(`There is no seat ${key.seatId} of workshop ${key.workshopId} on this worker.`);
   }
 
-  #add(key: SeatKey): Entry {
-    const entry: Entry = {
-      key,
-      createdAt: new Date().toISOString(),
-      status: 'booting',
-      running: undefined,
-      connections: 0,
-      failures: 0,
-      removing: false,
-      stop: new AbortController(),
-    };
+  #add(key: SeatKey): SeatEntry {
+    const entry = newEntry(key);
     this.#entries.set(nameOf(key), entry);
     return entry;
   }
 
-  #remove(entry: Entry): void {
+  #remove(entry: SeatEntry): void {
     if (this.#entries.get(nameOf(entry.key)) === entry) this.#entries.delete(nameOf(entry.key));
   }
 
   /** Does something to a seat that ends with it running, within the time for that and until it is stopped. */
-  async #change(entry: Entry, status: VmStatus, task: (signal: AbortSignal) => Promise<RunningSeat>): Promise<void> {
+  async #change(
+    entry: SeatEntry,
+    status: VmStatus,
+    task: (signal: AbortSignal) => Promise<RunningSeat>,
+  ): Promise<void> {
     const { key } = entry;
     await this.#queue.run(nameOf(key), async () => {
       // A deletion may have come first.
@@ -250,6 +221,7 @@ export class SeatRegistry {
       const timeout = AbortSignal.timeout(limitMs);
       const signal = AbortSignal.any([entry.stop.signal, timeout]);
       entry.status = status;
+      endVisits(entry, `is ${status}. Try again in a moment.`);
       try {
         entry.running = await task(signal);
         entry.status = 'ready';
@@ -263,7 +235,7 @@ export class SeatRegistry {
     });
   }
 
-  async #checkSeat(entry: Entry, signal: AbortSignal): Promise<void> {
+  async #checkSeat(entry: SeatEntry, signal: AbortSignal): Promise<void> {
     const { running, status } = entry;
     const isRunning = this.#driver.isRunning(entry.key);
     const healthy = isRunning && running !== undefined && (await isHealthy(running, signal, this.#driver.answerMs));
@@ -271,18 +243,23 @@ export class SeatRegistry {
     if (signal.aborted || entry.running !== running || entry.status !== status || entry.removing) return;
     entry.failures = healthy ? 0 : entry.failures + 1;
     if (healthy) this.#turn(entry, 'ready', 'its servers answer');
-    else if (!isRunning) this.#turn(entry, 'unhealthy', 'it does not run');
+    else if (!isRunning) this.#turnEnded(entry, 'it does not run');
     else if (entry.failures > TOLERATED_FAILURES) this.#turn(entry, 'unhealthy', 'its servers do not answer');
   }
 
-  #turn(entry: Entry, status: VmStatus, reason: string): void {
+  #turnEnded(entry: SeatEntry, reason: string): void {
+    this.#turn(entry, 'unhealthy', reason);
+    endVisits(entry, 'has ended by itself. Reset it.');
+  }
+
+  #turn(entry: SeatEntry, status: VmStatus, reason: string): void {
     if (entry.status === status) return;
     entry.status = status;
     void this.#tell(entry, reason);
   }
 
   /** Says in the log what became of a seat, with what it said last. */
-  async #tell(entry: Entry, reason: string): Promise<void> {
+  async #tell(entry: SeatEntry, reason: string): Promise<void> {
     const { status, key } = entry;
     const lastWords = status === 'ready' ? undefined : await this.#driver.lastWords?.(key).catch(() => undefined);
     const console = lastWords === undefined || lastWords === '' ? {} : { console: lastWords };

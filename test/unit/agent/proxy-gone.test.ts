@@ -22,7 +22,7 @@ describe('an upload to a seat', () => {
     const address = { host: '127.0.0.1', port: (seat.address() as AddressInfo).port };
     let checked = 0;
     const gate = {
-      seats: { ready: () => ({ files: address, terminal: address }) },
+      seats: { ready: () => ({ files: address, terminal: address }), gone: () => new AbortController().signal },
       verify: async () => {
         checked += 1;
         for (const client of clients) client.destroy();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  answerHead,
   answerHeaders,
   bearerSubprotocol,
   offeredSubprotocols,
@@ -58,5 +59,20 @@ describe('the headers that pass the proxy', () => {
     const answer = { connection: 'close, X-Hop', 'x-hop': '1', 'set-cookie': ['a=b'], etag: '"1"', vary: ['a', 'b'] };
     const passed = { etag: '"1"', vary: ['a', 'b'], 'x-content-type-options': 'nosniff' };
     assert.deepEqual(answerHeaders({ ...answer, 'transfer-encoding': 'chunked', 'keep-alive': 'timeout=5' }), passed);
+  });
+
+  it('of an answer to an upgrade are those of the handshake: a browser obeys what else a seat says', () => {
+    const accepted = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
+    const handshake = ['sec-websocket-accept: k', 'Sec-WebSocket-Protocol: carapace.tty.v1', 'X-Request-Id: id'];
+    const harmful = ['Set-Cookie: a=b', 'Clear-Site-Data: "*"', 'Alt-Svc: h2=":1"', ' folded: x', 'nothing', ': none'];
+    const head = [...accepted, ...harmful, ...handshake, '', ''].join('\r\n');
+    assert.equal(answerHead(head), [...accepted, ...handshake, '', ''].join('\r\n'));
+    // Lenient clients end a line, and the whole head, without a carriage return.
+    assert.equal(
+      answerHead('HTTP/1.1 101 Yes\r\nUpgrade: a\nSet-Cookie: b\rSet-Cookie: c\n\nHTTP/1.1 200 OK\r\n\r\n'),
+      ['HTTP/1.1 101 Yes', 'Upgrade: a', '', ''].join('\r\n'),
+    );
+    const refusal = 'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n';
+    assert.equal(answerHead(refusal), refusal);
   });
 });

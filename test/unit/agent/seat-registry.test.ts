@@ -211,6 +211,27 @@ describe('the seats of a worker', () => {
     await createReady();
   });
 
+  it('tell once that they are gone, also when they were unhealthy before, and are another one after a reset', async () => {
+    await createReady();
+    const gone = seats.gone(KEY);
+    driver.runs = true;
+    // Its servers do not answer: it may only be busy.
+    for (let look = 0; look < 2; look += 1) await seats.checkHealth(new AbortController().signal);
+    assert.deepEqual([seats.get(KEY).status, gone.aborted], ['unhealthy', false]);
+    driver.runs = false;
+    await seats.checkHealth(new AbortController().signal);
+    assert.ok(gone.aborted && gone.reason instanceof UnavailableError);
+    const reset = seats.reset(KEY);
+    await sleep(1);
+    driver.finish();
+    await reset;
+    const next = seats.gone(KEY);
+    assert.equal(next.aborted, false);
+    await seats.remove(KEY, { keepFiles: true });
+    assert.equal(next.aborted, true);
+    assert.throws(() => seats.gone(KEY), NotFoundError);
+  });
+
   it('count their open terminals', async () => {
     await createReady();
     const release = seats.countConnection(KEY);

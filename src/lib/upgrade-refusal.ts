@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { rawErrorAnswer } from '../../lib/http-errors.ts';
-import { requestIdOf } from '../../lib/request-id.ts';
-import { CarapaceError, InvalidInputError } from '../../protocol/errors.ts';
-import { BEARER_SUBPROTOCOL_PREFIX, CLOSE_CODE } from '../../protocol/terminal.ts';
+import { rawErrorAnswer } from './http-errors.ts';
+import { requestIdOf } from './request-id.ts';
+import { CarapaceError, InvalidInputError } from '../protocol/errors.ts';
+import { BEARER_SUBPROTOCOL_PREFIX, CLOSE_CODE } from '../protocol/terminal.ts';
 
 /** How long a client that has been told to close may keep its connection. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -39,10 +39,19 @@ export function refuse(socket: Socket, error: unknown, requestId: string): void 
   socket.end(rawErrorAnswer(error, requestId), () => socket.destroySoon());
 }
 
+/** Of terminals only tokens that are not valid are slowed down: a page does best to ask for a new one. */
 function closeCode(error: unknown): number | undefined {
   if (!(error instanceof CarapaceError)) return undefined;
-  if (error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN') return CLOSE_CODE.unauthorized;
-  return error.code === 'NOT_FOUND' ? CLOSE_CODE.notFound : undefined;
+  switch (error.code) {
+    case 'UNAUTHORIZED':
+    case 'FORBIDDEN':
+    case 'SLOW_DOWN':
+      return CLOSE_CODE.unauthorized;
+    case 'NOT_FOUND':
+      return CLOSE_CODE.notFound;
+    default:
+      return undefined;
+  }
 }
 
 function shorten(reason: string): string {
