@@ -30,6 +30,18 @@ const BUNDLES = [
   },
 ];
 
+/** Where the parts of the page for browsers go, below dist/; the control plane serves them from there. */
+const PAGE_FOLDER = 'browser';
+
+/** What a browser runs and shows. A module of Node in a script fails its build: nothing here is external. */
+const PAGES = [
+  { entry: 'src/browser/join/main.ts', out: 'join.js', budget: 96 * 1024 },
+  { entry: 'src/browser/seat/main.ts', out: 'seat.js', budget: 576 * 1024 },
+  { entry: 'media/browser/join.css', out: 'join.css', budget: 4 * 1024 },
+  { entry: 'media/browser/seat.css', out: 'seat.css', budget: 16 * 1024 },
+];
+const DOCUMENTS = ['join.html', 'seat.html'];
+
 function valueOf(option) {
   const index = process.argv.indexOf(option);
   return index === -1 ? undefined : process.argv[index + 1];
@@ -54,6 +66,27 @@ function options({ entry, out, external }, afterBuild) {
     define: { CARAPACE_VERSION: JSON.stringify(version) },
     plugins: [{ name: 'inspect', setup: (build) => build.onEnd(afterBuild) }],
   };
+}
+
+function pageOptions({ entry, out }, afterBuild) {
+  return {
+    entryPoints: [entry],
+    outfile: out,
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    minify: production,
+    sourcemap: production ? false : 'inline',
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [{ name: 'inspect', setup: (build) => build.onEnd(afterBuild) }],
+  };
+}
+
+function copyDocuments(to) {
+  mkdirSync(to, { recursive: true });
+  for (const name of DOCUMENTS) cpSync(join('media/browser', name), join(to, name));
 }
 
 /** The one native module, beside the bundles: only what runs, not its sources. */
@@ -82,7 +115,7 @@ function copyNodePty() {
 }
 
 /** Prints one bundle's size; returns what is wrong with it. */
-function inspect({ out, budget, banned }, metafile) {
+function inspect({ out, budget, banned = [] }, metafile) {
   const { bytes, inputs } = metafile.outputs[out];
   const allowed = production ? ` of ${budget / 1024} KB` : '';
   console.log(`${out.padEnd(24)} ${(bytes / 1024).toFixed(0).padStart(6)} KB${allowed}`);
@@ -96,15 +129,15 @@ function inspect({ out, budget, banned }, metafile) {
 }
 
 /** Builds a bundle and inspects it; in watch mode, again after each change of what it is made of. */
-async function make(bundle) {
+async function make(bundle, optionsOf = options) {
   const afterBuild = ({ metafile }) => {
     const problems = metafile === undefined ? [] : inspect(bundle, metafile);
     for (const problem of problems) console.error(problem);
     if (problems.length > 0 && !watch) process.exitCode = 1;
   };
-  if (!watch) return build(options(bundle, afterBuild));
+  if (!watch) return build(optionsOf(bundle, afterBuild));
   // What is wrong has been printed, and the next change may mend it.
-  const watched = await context(options(bundle, afterBuild));
+  const watched = await context(optionsOf(bundle, afterBuild));
   return watched.watch();
 }
 
@@ -113,4 +146,9 @@ for (const bundle of BUNDLES) {
   const name = basename(bundle.out, '.cjs');
   if (only !== undefined && only !== name) continue;
   await make({ ...bundle, out: relative('.', join(folder, basename(bundle.out))) });
+}
+if (only === undefined || only === PAGE_FOLDER) {
+  const to = relative('.', join(folder, PAGE_FOLDER));
+  copyDocuments(to);
+  for (const page of PAGES) await make({ ...page, out: join(to, page.out) }, pageOptions);
 }

@@ -7,6 +7,7 @@ const MAY_IMPORT = {
   protocol: [],
   lib: ['protocol'],
   client: ['protocol', 'lib'],
+  browser: ['client', 'protocol'],
   workspace: ['protocol', 'lib'],
   agent: ['protocol', 'lib'],
   provisioning: ['client', 'protocol', 'lib'],
@@ -24,6 +25,11 @@ const leanBan = {
   regex: '^(zod$|zod/v4$|undici|fastify|pino|jose|@google-cloud)',
   message: 'The extension carries none of this: zod/mini, node:http and fetch serve here.',
 };
+
+const nodeBan = { regex: '^(node:|ws$)', message: 'A browser has no modules of Node.js.' };
+
+/** Where zod/mini and what the platform has must do. */
+const LEAN = [...IN_EXTENSION, 'browser'];
 
 /** Imports of another folder are relative paths: up to src and down again, or down only in src/cli.ts and src/extension.ts. */
 function folderBan(folder) {
@@ -45,7 +51,7 @@ const boundaries = [
     boundary(
       folder,
       [`src/${folder}/**/*.ts`, `src/${folder}.ts`],
-      [folderBan(folder), ...(IN_EXTENSION.includes(folder) ? [leanBan] : [])],
+      [folderBan(folder), ...(LEAN.includes(folder) ? [leanBan] : []), ...(folder === 'browser' ? [nodeBan] : [])],
     ),
   ),
   // What the services share; the bundle's own ban keeps it out of the extension.

@@ -1,14 +1,5 @@
 /** The control plane's API, typed. */
-import {
-  accessSchema,
-  joinedSchema,
-  learnerViewSchema,
-  type Access,
-  type Joined,
-  type JoinRequest,
-  type LearnerView,
-  type Role,
-} from '../protocol/access.ts';
+import { accessSchema, type Access, type Role } from '../protocol/access.ts';
 import {
   clusterAnswerSchema,
   clusterCheckSchema,
@@ -47,8 +38,9 @@ import {
   type Workshop,
 } from '../protocol/workshop.ts';
 import type { Connection } from './connection.ts';
-import { readEvents } from './events.ts';
-import { HttpTransport, type Method, type Peer } from './http.ts';
+import { HttpTransport, type Peer } from './http.ts';
+import { ACCESS_DEADLINE_MS, LearnerCalls, openEvents } from './learner-calls.ts';
+import type { Method } from './transport.ts';
 
 const PEER: Peer = {
   name: 'The control plane',
@@ -60,8 +52,6 @@ const HEALTH_DEADLINE_MS = 3_000;
 const CHECK_DEADLINE_MS = 120_000;
 /** The clouds are asked before the answer, and the server for its files. */
 const CLUSTER_DEADLINE_MS = 180_000;
-/** Access may have to wait for the agent of a local worker that is being started again. */
-const ACCESS_DEADLINE_MS = 30_000;
 
 export interface CreateOptions {
   /** A repeated request with the same key answers the same workshop and makes no second one. */
@@ -73,11 +63,13 @@ export interface CreateOptions {
  * Every call has a deadline, and throws the typed errors of src/protocol/errors.ts: UnavailableError where the control
  * plane cannot be reached, or the error that it answered; the signal's own reason where the caller gave up.
  */
-export class ControlPlaneClient {
+export class ControlPlaneClient extends LearnerCalls {
   readonly #http: HttpTransport;
 
   constructor(connection: Connection) {
-    this.#http = new HttpTransport(connection, PEER);
+    const http = new HttpTransport(connection, PEER);
+    super(http);
+    this.#http = http;
   }
 
   health(signal?: AbortSignal): Promise<Health> {
@@ -152,28 +144,6 @@ export class ControlPlaneClient {
       signal,
       deadlineMs: ACCESS_DEADLINE_MS,
     });
-  }
-
-  /** Takes a seat with a join code; needs no token, and is idempotent by `rejoin_code`. */
-  join(request: JoinRequest, signal?: AbortSignal): Promise<Joined> {
-    return this.#http.json(joinedSchema, {
-      method: 'POST',
-      path: '/api/join',
-      json: request,
-      signal,
-      deadlineMs: ACCESS_DEADLINE_MS,
-    });
-  }
-
-  /** The seat of the learner whose token this connection has. @throws UnauthorizedError once the seat was freed */
-  learner(signal?: AbortSignal): Promise<LearnerView> {
-    return this.#http.json(learnerViewSchema, { method: 'GET', path: '/api/learner', signal });
-  }
-
-  /** A new way into that learner's seat. */
-  learnerAccess(signal?: AbortSignal): Promise<Access> {
-    const request = { method: 'POST', path: '/api/learner/access', json: {}, signal } as const;
-    return this.#http.json(accessSchema, { ...request, deadlineMs: ACCESS_DEADLINE_MS });
   }
 
   /** Takes a seat away from its learner and resets it: what is in it goes, and its tokens open it no more. */
@@ -262,39 +232,9 @@ export class ControlPlaneClient {
     return this.#operation('POST', `${operationPath(id)}/cancel`, signal);
   }
 
-  /**
-   * Every change from `lastEventId` on, over one connection: ends or throws when that drops. `onOpen` is called once the
-   * control plane has accepted it: what happens from then on is told.
-   */
-  events(options: {
-    readonly lastEventId?: number;
-    readonly signal: AbortSignal;
-    readonly onOpen?: () => void;
-  }): AsyncIterable<NumberedEvent> {
-    const { lastEventId, signal, onOpen } = options;
-    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) };
-    return this.#events('/api/events', headers, signal, onOpen);
-  }
-
   /** One operation's events from its start; ends after its last one. */
   operationEvents(id: string, options: { readonly signal: AbortSignal }): AsyncIterable<NumberedEvent> {
-    return this.#events(`${operationPath(id)}/events`, {}, options.signal);
-  }
-
-  async *#events(
-    path: string,
-    headers: Record<string, string>,
-    signal: AbortSignal,
-    onOpen?: () => void,
-  ): AsyncGenerator<NumberedEvent, void, undefined> {
-    const response = await this.#http.open({
-      method: 'GET',
-      path,
-      headers: { ...headers, accept: 'text/event-stream' },
-      signal,
-    });
-    onOpen?.();
-    yield* readEvents(response, signal);
+    return openEvents(this.#http, `${operationPath(id)}/events`, options);
   }
 
   async #operation(

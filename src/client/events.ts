@@ -1,10 +1,13 @@
 /** The control plane's stream of events, typed. */
-import type { Readable } from 'node:stream';
 import { eventSchema, type NumberedEvent } from '../protocol/event.ts';
 import { readSse, type SseFrame } from './sse.ts';
+import type { ByteSource } from './transport.ts';
 
 /** Yields the events of one open answer. Frames of a kind that is not known here are passed over. */
-export async function* readEvents(body: Readable, signal: AbortSignal): AsyncGenerator<NumberedEvent, void, undefined> {
+export async function* readEvents(
+  body: ByteSource,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedEvent, void, undefined> {
   try {
     for await (const frame of readSse(body)) {
       const event = parseFrame(frame);

@@ -37,15 +37,6 @@ export async function readBounded(response: IncomingMessage, limit: number): Pro
   return Buffer.concat(chunks);
 }
 
-/** The value of a JSON text; undefined where it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether an error comes from the network or the operating system, and not from us. */
 export function isNetworkError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && !(error instanceof CarapaceError);

@@ -7,7 +7,9 @@ import type * as z from 'zod/mini';
 import { REQUEST_ID_HEADER, currentRequestId } from '../lib/request-id.ts';
 import { CarapaceError, InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
 import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
-import { LocalStreamError, isNetworkError, join, parseJson, readBounded } from './http-body.ts';
+import type { Transport, TransportRequest } from './transport.ts';
+import { LocalStreamError, isNetworkError, join, readBounded } from './http-body.ts';
+import { parseJson } from './parse-json.ts';
 
 /** What the other side is called in a message, and what a person does when it cannot be reached. */
 export interface Peer {
@@ -15,21 +17,7 @@ export interface Peer {
   readonly advice: string;
 }
 
-export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-
-/** `path` is sent as it is, so it must be encoded already. `json` and `body` exclude each other. */
-export interface HttpRequest {
-  readonly method: Method;
-  readonly path: string;
-  readonly headers?: Record<string, string>;
-  readonly json?: unknown;
-  readonly body?: Uint8Array | Readable;
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the answer's head, and for {@link HttpTransport.json} its whole body, has arrived. */
-  readonly deadlineMs?: number;
-  /** For transfers of any length: instead of a deadline, milliseconds without a byte in either direction. */
-  readonly idleMs?: number;
-}
+export type HttpRequest = TransportRequest<Uint8Array | Readable>;
 
 /** The largest JSON answer that is read, in bytes. */
 export const MAX_JSON_BYTES = 32 * 1024 * 1024;
@@ -38,7 +26,7 @@ const DEFAULT_DEADLINE_MS = 15_000;
 const MAX_IDLE_SOCKETS = 4;
 
 /** One server as seen by a client. Idle connections hold no process alive. */
-export class HttpTransport {
+export class HttpTransport implements Transport<Uint8Array | Readable> {
   readonly #connection: Connection;
   readonly #peer: Peer;
   readonly #base: URL;

@@ -1,7 +1,7 @@
 /** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) out of an open HTTP answer. */
 import { createParser } from 'eventsource-parser';
-import type { Readable } from 'node:stream';
 import { UnavailableError } from '../protocol/errors.ts';
+import type { ByteSource } from './transport.ts';
 
 /** One frame: its data, and its id where it has one. */
 export interface SseFrame {
@@ -18,7 +18,7 @@ const MAX_FRAME = 4 * 1024 * 1024;
  * Yields the frames of a stream until its end. Leaving the loop destroys the stream.
  * @throws UnavailableError when the stream breaks, falls silent or holds a frame past all bounds
  */
-export async function* readSse(body: Readable, silenceMs = SILENCE_MS): AsyncGenerator<SseFrame, void, undefined> {
+export async function* readSse(body: ByteSource, silenceMs = SILENCE_MS): AsyncGenerator<SseFrame, void, undefined> {
   const frames: SseFrame[] = [];
   const parser = createParser({
     maxBufferSize: MAX_FRAME,
@@ -28,10 +28,12 @@ export async function* readSse(body: Readable, silenceMs = SILENCE_MS): AsyncGen
     },
   });
   const decoder = new TextDecoder();
-  const watchdog = setTimeout(() => body.destroy(new Error(`nothing arrived for ${silenceMs / 1000} s`)), silenceMs);
+  const watch = () => setTimeout(() => body.destroy(new Error(`nothing arrived for ${silenceMs / 1000} s`)), silenceMs);
+  let watchdog = watch();
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      watchdog.refresh();
+    for await (const chunk of body) {
+      clearTimeout(watchdog);
+      watchdog = watch();
       parser.feed(decoder.decode(chunk, { stream: true }));
       yield* frames.splice(0);
     }

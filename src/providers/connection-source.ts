@@ -13,7 +13,7 @@ import { VERSION } from '../lib/version.ts';
 import { InvalidInputError, UnavailableError } from '../protocol/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { withNextStep } from './model/problem.ts';
-import type { Translate } from './model/translate.ts';
+import type { Translate } from '../client/translate.ts';
 import type { Secrets } from './secrets.ts';
 
 /** A connection, or why there is none without doing something. */

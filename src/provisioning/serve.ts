@@ -11,6 +11,8 @@ import { DiskFullError, UnavailableError, type CarapaceError } from '../protocol
 import { ControlPlane } from './control-plane.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { untilIdle } from './idle-exit.ts';
+import { BROWSER_FILES, readBrowserFiles } from './http/browser-files.ts';
+import { boundConnections, connectionBounds } from './http/connection-bounds.ts';
 import { createControlPlaneServer } from './http/server.ts';
 import { readPublicServing } from './public-site.ts';
 import { readTiming, type ServeOptions } from './settings.ts';
@@ -68,8 +70,13 @@ async function start(options: ServeOptions, log: Logger): Promise<Serving> {
   const part = { store, stateFolder, programFolder, timing, log };
   const controlPlane = new ControlPlane(exposure === undefined ? part : { ...part, exposure });
   // The clients of this machine find it on a loopback address, whatever others call it.
-  const server = createControlPlaneServer(controlPlane, token, log);
-  const outer = publicly && createControlPlaneServer(controlPlane, token, log, publicly);
+  const pages = readBrowserFiles(programFolder);
+  const missing = BROWSER_FILES.filter((name) => !pages.has(name));
+  if (missing.length > 0) log.warn({ missing }, 'this installation has no pages for browsers');
+  const common = { token, log, pages };
+  const server = createControlPlaneServer(controlPlane, common);
+  const outer = publicly && createControlPlaneServer(controlPlane, { ...common, publicly });
+  if (outer !== undefined) boundConnections(outer.server, await connectionBounds(), log);
   const close = async (): Promise<void> => {
     // The streams of events end first: they would keep the server open.
     const worked = controlPlane.close();

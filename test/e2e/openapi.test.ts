@@ -89,8 +89,11 @@ describe('the OpenAPI document of the control plane', function () {
   });
 
   it('tells what workshops, learners and operations answer', async () => {
-    for (const id of ['health', 'openapi', 'metrics', 'getRuntimes', 'joinPage', 'listWorkshops']) {
+    for (const id of ['health', 'openapi', 'metrics', 'getRuntimes', 'joinPage', 'seatPage', 'listWorkshops']) {
       assert.equal((await recorder.call(id)).status, 200, id);
+    }
+    for (const id of ['joinPage', 'seatPage']) {
+      assert.equal((await recorder.call(id, { headers: { 'if-none-match': '*' } })).status, 304, id);
     }
     const json = { name: 'Described', seats: 2 };
     assert.ok(recorder.takes('createWorkshop', json));

@@ -16,10 +16,12 @@ import { BEARER_SUBPROTOCOL_PREFIX, CLOSE_CODE, TERMINAL_SUBPROTOCOL } from '../
 import type { HttpService } from '../../src/lib/http-service.ts';
 import type { AddressInfo } from 'node:net';
 import { ControlPlane } from '../../src/provisioning/control-plane.ts';
+import { readBrowserFiles } from '../../src/provisioning/http/browser-files.ts';
 import { createControlPlaneServer } from '../../src/provisioning/http/server.ts';
 import { readPublicServing } from '../../src/provisioning/public-site.ts';
 import { readTiming } from '../../src/provisioning/settings.ts';
 import { Store } from '../../src/provisioning/store/store.ts';
+import { launchBrowser } from '../support/browser.ts';
 import { processesNaming } from '../support/processes.ts';
 import { TestHome, type Ran } from './cli-harness.ts';
 import { succeeded, TestState, until } from './control-plane-harness.ts';
@@ -157,7 +159,8 @@ describe('the relay of a control plane on a public address', function () {
     const log = createLog('test', 'silent');
     const part = { store, stateFolder: folder, programFolder, timing: readTiming({}), log, exposure };
     controlPlane = new ControlPlane(part);
-    server = createControlPlaneServer(controlPlane, TOKEN, log, serving);
+    const pages = readBrowserFiles(programFolder);
+    server = createControlPlaneServer(controlPlane, { token: TOKEN, log, pages, publicly: serving });
     await server.listen({ host: HOST, port: 0 });
     url = `https://${HOST}:${(server.server.address() as AddressInfo).port}`;
     serving.listensAt(url);
@@ -182,10 +185,23 @@ describe('the relay of a control plane on a public address', function () {
     new SeatFiles({ access, workshopId: access.workshop_id, seat: access.seat });
   const terminalUrl = (seat = ada.seat): string =>
     `${url.replace('https', 'wss')}/proxy/${ada.workshop_id}/${seat}/terminal`;
-  const open = (token: string | undefined, protocols: string[] = [], target = terminalUrl()): WebSocket => {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const open = (
+    token: string | undefined,
+    protocols: string[] = [],
+    target = terminalUrl(),
+    more: Record<string, string> = {},
+  ): WebSocket => {
+    const headers = { ...more, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
     return new WebSocket(target, protocols, { headers, ...pinCertificate(certificate) });
   };
+  /** As a page of that origin does: the token is a subprotocol, and statuses cannot be seen. */
+  const openAsPage = (token: string, target = terminalUrl(), origin = url): WebSocket =>
+    open(undefined, [TERMINAL_SUBPROTOCOL, BEARER_SUBPROTOCOL_PREFIX + token], target, { origin });
+  const closing = (socket: WebSocket): Promise<[code: number, reason: string]> =>
+    new Promise((done, fail) => {
+      socket.once('error', fail);
+      socket.once('close', (code, reason) => done([code, reason.toString()]));
+    });
   const opened = (socket: WebSocket): Promise<void> =>
     new Promise((done, fail) => {
       socket.once('open', () => done());
@@ -240,18 +256,63 @@ describe('the relay of a control plane on a public address', function () {
     );
     plain.terminate();
 
-    const browser = open(undefined, [TERMINAL_SUBPROTOCOL, BEARER_SUBPROTOCOL_PREFIX + ada.token]);
+    const browser = openAsPage(ada.token);
     await opened(browser);
     assert.equal(browser.protocol, TERMINAL_SUBPROTOCOL);
     browser.terminate();
 
-    const refused = open(undefined, [TERMINAL_SUBPROTOCOL, `${BEARER_SUBPROTOCOL_PREFIX}nonsense`]);
-    const code = await new Promise((done) => refused.once('close', done));
-    assert.equal(code, CLOSE_CODE.unauthorized);
+    assert.equal((await closing(openAsPage('nonsense')))[0], CLOSE_CODE.unauthorized, 'told by the agent');
+    assert.deepEqual(await closing(openAsPage(ada.token, terminalUrl(9))), [
+      CLOSE_CODE.notFound,
+      'There is no such seat, or it does not run.',
+    ]);
     await assert.rejects(opened(open('nonsense')), /401/);
     await assert.rejects(opened(open(undefined)), /401/);
     await assert.rejects(opened(open(ada.token, [], terminalUrl(9))), /404/);
     await assert.rejects(opened(open(ada.token, [], `${url.replace('https', 'wss')}/api/events`)), /404/);
+  });
+
+  it('opens nothing for the page of another site, whatever token that has', async () => {
+    for (const origin of ['https://evil.example', 'null', url.replace('https', 'http'), 'https://127.0.0.2']) {
+      await assert.rejects(opened(openAsPage(ada.token, terminalUrl(), origin)), /403/, origin);
+      await assert.rejects(opened(open(ada.token, [], terminalUrl(), { origin })), /403/, origin);
+      for (const [method, path] of [
+        ['POST', '/api/join'],
+        ['GET', '/api/learner'],
+        ['GET', `/proxy/${ada.workshop_id}/1/files?path=`],
+      ] as const) {
+        const { status, body, headers } = await call(`${url}${path}`, method, {
+          origin,
+          authorization: `Bearer ${ada.token}`,
+        });
+        assert.equal(status, 403, path);
+        assert.match(body, /"FORBIDDEN".*Pages of other sites/);
+        assert.equal(headers['access-control-allow-origin'], undefined);
+      }
+    }
+    const authorization = `Bearer ${ada.token}`;
+    const list = `${url}/proxy/${ada.workshop_id}/1/files?path=`;
+    assert.equal((await call(list, 'GET', { authorization, origin: url })).status, 200, 'its own page');
+  });
+
+  it('takes its own page in a browser to the terminal, by TLS', async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ ignoreHTTPSErrors: true });
+      const problems: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+      assert.equal((await page.goto(`${url}/seat`))?.status(), 200);
+      const given = JSON.stringify([terminalUrl(), TERMINAL_SUBPROTOCOL, BEARER_SUBPROTOCOL_PREFIX + ada.token]);
+      const told = await page.evaluate(`(([target, ...protocols]) => new Promise((done) => {
+        const socket = new WebSocket(target, protocols);
+        socket.onmessage = () => done(socket.protocol);
+        socket.onclose = ({ code }) => done('closed ' + code);
+      }))(${given})`);
+      assert.equal(told, TERMINAL_SUBPROTOCOL);
+      assert.deepEqual(problems, []);
+    } finally {
+      await browser.close();
+    }
   });
 
   it('relays no second request on a connection that was to become a terminal', async () => {
@@ -320,6 +381,9 @@ describe('the relay of a control plane on a public address', function () {
     for (let n = 0; n < 21 && limited?.status !== 429; n += 1) limited = await list('nonsense');
     assert.equal(limited?.status, 429);
     await assert.rejects(opened(open('nonsense')), /429/);
+    const [code, reason] = await closing(openAsPage('nonsense'));
+    assert.equal(code, CLOSE_CODE.unauthorized, 'a page asks for a new token then');
+    assert.match(reason, /^Too many tokens that are not valid /);
     assert.equal((await list(ada.token)).status, 200);
     const plain = open(ada.token);
     await opened(plain);

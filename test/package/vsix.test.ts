@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import WebSocket from 'ws';
 import * as z from 'zod';
+import { daemonFileSchema } from '../../src/protocol/daemon.ts';
 
 const VSIX = 'out/carapace.vsix';
 
@@ -20,6 +21,9 @@ const GLIBC_MINOR = 36;
 
 const BUNDLES = ['agent', 'cli', 'extension', 'workspace'];
 
+/** What the control plane serves to browsers. */
+const PAGES = ['join.html', 'join.css', 'join.js', 'seat.html', 'seat.css', 'seat.js'];
+
 /** What may be inside, and nothing else; what is not optional here must be there. */
 const CONTENT: readonly { pattern: RegExp; optional?: boolean }[] = [
   { pattern: /^package\.json$/ },
@@ -28,8 +32,9 @@ const CONTENT: readonly { pattern: RegExp; optional?: boolean }[] = [
   { pattern: /^changelog\.md$/ },
   { pattern: /^LICENSE\.txt$/ },
   { pattern: /^l10n\/bundle\.l10n(\.[\w-]+)?\.json$/ },
-  { pattern: /^media\/[\w/-]+(\.nls\.[\w-]+)?\.(svg|png|md|html|css|js)$/ },
+  { pattern: /^media\/(walkthrough\/)?[\w-]+(\.nls\.[\w-]+)?\.(svg|png|md)$/ },
   ...BUNDLES.map((name) => ({ pattern: new RegExp(`^dist/${name}\\.cjs$`) })),
+  ...PAGES.map((name) => ({ pattern: new RegExp(`^dist/browser/${name}$`) })),
   { pattern: /^dist\/node_modules\/node-pty\/(package\.json|LICENSE)$/ },
   { pattern: /^dist\/node_modules\/node-pty\/lib\/\w+\.js$/ },
   { pattern: /^dist\/node_modules\/node-pty\/build\/Release\/pty\.node$/ },
@@ -86,6 +91,31 @@ describe('the .vsix', () => {
   it('has a command line that tells its version', async () => {
     const { stdout } = await execa(process.execPath, [join(extension, 'dist/cli.cjs'), '--version']);
     assert.ok(stdout.includes(manifest().version), stdout);
+  });
+
+  it('has a control plane that serves the pages for browsers', async () => {
+    const home = join(folder, 'home');
+    const words = [join(extension, 'dist/cli.cjs'), 'serve', '--port', '0', '--state-dir', home];
+    const serving = spawn(process.execPath, words, { stdio: 'ignore' });
+    try {
+      while (!existsSync(join(home, 'daemon.json'))) {
+        assert.equal(serving.exitCode, null, 'the control plane ended');
+        await sleep(20);
+      }
+      const { url } = daemonFileSchema.parse(JSON.parse(readFileSync(join(home, 'daemon.json'), 'utf8')));
+      for (const page of ['join', 'seat']) {
+        const html = await (await fetch(`${url}/${page}`)).text();
+        const parts = [...html.matchAll(/(?:src|href)="(browser\/[^"]+)"/g)].map(([, part]) => part);
+        assert.deepEqual(parts, [`browser/${page}.css`, `browser/${page}.js`]);
+        for (const part of parts) {
+          const answer = await fetch(`${url}/${part}`);
+          assert.ok(answer.ok && (await answer.text()).length > 500, `${part} is served`);
+        }
+      }
+    } finally {
+      const ended = once(serving, 'exit');
+      if (serving.kill()) await ended;
+    }
   });
 
   it('has a workspace server with a real shell', async () => {

@@ -7,7 +7,7 @@ import {
   type ServerControl,
 } from '../../protocol/terminal.ts';
 
-/** A frame to send: bytes are binary, a string is text. */
+/** A frame of a WebSocket: bytes are binary, a string is text. */
 export type Frame = Uint8Array | string;
 
 /** What has come: bytes of output, or control. */
@@ -17,7 +17,7 @@ export interface Dialect {
   readonly subprotocols: readonly string[];
   /** What the connection's opening alone tells. */
   opened(): readonly Received[];
-  received(data: Buffer, isBinary: boolean): Received | undefined;
+  received(frame: Frame): Received | undefined;
   input(bytes: Uint8Array): Frame;
   /** What the other side is to be told, and what it would answer if it could. */
   control(control: ClientControl): Frame | undefined;
@@ -29,7 +29,7 @@ export interface Dialect {
 export const CARAPACE_DIALECT: Dialect = {
   subprotocols: [TERMINAL_SUBPROTOCOL],
   opened: () => [],
-  received: (data, isBinary) => (isBinary ? data : parseControl(serverControlSchema, data.toString('utf8'))),
+  received: (frame) => (typeof frame === 'string' ? parseControl(serverControlSchema, frame) : frame),
   input: (bytes) => bytes,
   control: (control) => JSON.stringify(control),
   inputSent: () => undefined,

@@ -1,6 +1,7 @@
 /** Terminal input until the server has it: what is sent again after a reconnect. */
 import { InternalError, TooLargeError } from '../../protocol/errors.ts';
 import { TERMINAL } from '../../protocol/terminal.ts';
+import { concatBytes } from './bytes.ts';
 
 /** Input that the server has not acknowledged, at most; 8 MiB. */
 export const MAX_UNACKNOWLEDGED_BYTES = 8 * 1024 * 1024;
@@ -45,11 +46,11 @@ export class InputBuffer {
     this.#end += bytes.length;
     const last = this.#pieces.at(-1);
     if (last !== undefined && this.#next < this.#pieces.length && last.length + bytes.length <= GATHER_BYTES) {
-      this.#pieces[this.#pieces.length - 1] = Buffer.concat([last, bytes]);
+      this.#pieces[this.#pieces.length - 1] = concatBytes(last, bytes);
       return;
     }
     for (let start = 0; start < bytes.length; start += TERMINAL.frameBytes) {
-      // A copy: slice() of a Buffer would be a view.
+      // A copy: slice() of a Node.js Buffer would be a view.
       this.#pieces.push(Uint8Array.from(bytes.subarray(start, start + TERMINAL.frameBytes)));
     }
   }

@@ -1,5 +1,4 @@
 /** The frames of ClaraTeach workers that were deployed before Carapace: JSON, and nothing can be resumed. */
-import { TextDecoder } from 'node:util';
 import * as z from 'zod/mini';
 import { parseControl, type ClientControl, type ServerControl } from '../../protocol/terminal.ts';
 import type { Dialect, Frame, Received } from './dialect.ts';
@@ -28,10 +27,10 @@ export class JsonDialect implements Dialect {
     return [{ type: 'ready', session: '', ...this.#size(), ...place }];
   }
 
-  received(data: Buffer, isBinary: boolean): Received | undefined {
-    if (isBinary) return this.#output(data);
-    const message = parseControl(messageSchema, data.toString('utf8'));
-    if (message?.type === 'output') return this.#output(Buffer.from(message.data, 'utf8'));
+  received(frame: Frame): Received | undefined {
+    if (typeof frame !== 'string') return this.#output(frame);
+    const message = parseControl(messageSchema, frame);
+    if (message?.type === 'output') return this.#output(new TextEncoder().encode(message.data));
     return message && { type: 'exit', code: message.code, signal: null };
   }
 
@@ -48,13 +47,13 @@ export class JsonDialect implements Dialect {
     return { type: 'ack', bytes: this.#typed };
   }
 
-  #output(bytes: Buffer): Buffer {
+  #output(bytes: Uint8Array): Uint8Array {
     this.#shown += bytes.length;
     return bytes;
   }
 }
 
 /** A character may be split between two pieces of input. */
-function newDecoder(): TextDecoder {
+function newDecoder(): InstanceType<typeof TextDecoder> {
   return new TextDecoder('utf-8', { ignoreBOM: true });
 }

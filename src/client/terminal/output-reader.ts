@@ -13,7 +13,7 @@ export interface OutputHandlers {
 }
 
 /** RIS of ECMA-48: a terminal as it was when it was opened. */
-const RESET = Buffer.from('\x1bc');
+const RESET = new TextEncoder().encode('\x1bc');
 
 export class OutputReader {
   readonly #handlers: OutputHandlers;

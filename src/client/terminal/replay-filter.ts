@@ -1,4 +1,5 @@
 /** Output that is shown again, without what was answered the first time. */
+import { bytesOfLatin1, concatBytes, latin1OfBytes } from './bytes.ts';
 
 /** Escape, as the control sequences of ECMA-48 and xterm begin. Bytes are looked at as Latin-1: one character each. */
 const ESC = '\\u001b';
@@ -53,12 +54,12 @@ export class ReplayFilter {
     const again = bytes.subarray(0, this.#left);
     const live = bytes.subarray(again.length);
     this.#left -= again.length;
-    const text = (this.#held + Buffer.from(again).toString('latin1')).replace(QUESTIONS, '');
+    const text = (this.#held + latin1OfBytes(again)).replace(QUESTIONS, '');
     this.#held = '';
     // A question that goes on behind the replay has not been answered.
     const unfinished = this.isOver ? undefined : UNFINISHED.exec(text)?.[0];
     if (unfinished !== undefined && unfinished.length <= MAX_HELD) this.#held = unfinished;
-    const shown = Buffer.from(text.slice(0, text.length - this.#held.length), 'latin1');
-    return live.length === 0 ? shown : Buffer.concat([shown, live]);
+    const shown = bytesOfLatin1(text.slice(0, text.length - this.#held.length));
+    return live.length === 0 ? shown : concatBytes(shown, live);
   }
 }

@@ -19,8 +19,13 @@ export interface SeatTerminalOptions {
 
 /** Called one at a time, never from inside the constructor. */
 export interface SeatTerminalHandlers {
-  /** Raw bytes; a character may be split between two calls. They count as shown when this returns. */
+  /** Raw bytes; a character may be split between two calls. Without {@link whenShown} they count as shown when this returns. */
   onData(bytes: Uint8Array): void;
+  /**
+   * For what shows bytes later than it takes them: calls `told` once all that `onData` got is shown. So much output, at
+   * most `TERMINAL.pauseAtBytes`, is then on its way to the screen; redraws come besides.
+   */
+  whenShown?(told: () => void): void;
   /** `closed` comes once, before `onExit` or `onFailed`; after it only one of those. */
   onState(state: TerminalState): void;
   onExit(exit: { readonly code: number; readonly signal: string | null }): void;

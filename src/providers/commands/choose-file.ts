@@ -1,7 +1,7 @@
 /** Browses the files of a seat in a pick list. */
 import type * as vscode from 'vscode';
 import type { FileEntry } from '../../protocol/files.ts';
-import { formatBytes } from '../model/format.ts';
+import { formatBytes } from '../../client/format.ts';
 
 /** The entries of a folder of the seat, by its path without a leading slash. */
 export type ListFolder = (path: string) => Promise<FileEntry[]>;

@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import type { Learner, Workshop } from '../../protocol/workshop.ts';
 import { ConflictError } from '../../protocol/errors.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
-import { formatMoment } from '../model/format.ts';
+import { formatMoment } from '../../client/format.ts';
 import { freeLosses } from '../model/losses.ts';
 import { isFreeable } from '../model/seat-row.ts';
 import type { OperationRunner } from '../operation-runner.ts';

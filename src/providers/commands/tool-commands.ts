@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { AUTOSTOP_MINUTES } from '../../protocol/cluster.ts';
 import { InvalidInputError } from '../../protocol/errors.ts';
 import { checkLines, checkSentence } from '../model/cloud-check.ts';
-import { formatMinutes } from '../model/format.ts';
+import { formatMinutes } from '../../client/format.ts';
 import { autostopText } from '../model/server-details.ts';
 import { configuredSkyPath } from '../server/settings.ts';
 import { parseServerTarget, type ServerTarget } from './arguments.ts';

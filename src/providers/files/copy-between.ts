@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { SeatFiles, WriteCondition } from '../../client/seat-files.ts';
 import { CarapaceError, ConflictError, InvalidInputError, NotFoundError } from '../../protocol/errors.ts';
 import { joinPath, nameOf, parentOf } from '../model/file-names.ts';
-import type { Translate } from '../model/translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** The most files that are copied as one folder. */
 export const MAX_TREE_FILES = 50_000;

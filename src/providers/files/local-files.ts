@@ -7,7 +7,7 @@ import type * as vscode from 'vscode';
 import { NotFoundError, TooLargeError } from '../../protocol/errors.ts';
 import { MAX_READ_BYTES } from '../../client/seat-files.ts';
 import { nameOf } from '../model/file-names.ts';
-import { formatBytes } from '../model/format.ts';
+import { formatBytes } from '../../client/format.ts';
 
 /** A file or folder that can be read. */
 export interface LocalItem {

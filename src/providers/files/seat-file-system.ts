@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import type { SeatFiles } from '../../client/seat-files.ts';
 import { ChangedError, ConflictError, NotFoundError, TooLargeError } from '../../protocol/errors.ts';
 import type { FileEntry } from '../../protocol/files.ts';
-import { formatBytes } from '../model/format.ts';
+import { formatBytes } from '../../client/format.ts';
 import type { SeatFolder } from '../model/seat-file-row.ts';
 import { parseSeatUri, seatUriParts, type SeatFile } from '../model/seat-uri.ts';
 import { copyBetween } from './copy-between.ts';

@@ -1,7 +1,7 @@
 /** A notification for bytes that move, with Cancel. */
 import type * as vscode from 'vscode';
 import { localError } from './local-error.ts';
-import { formatBytes } from '../model/format.ts';
+import { formatBytes } from '../../client/format.ts';
 import { shownName } from '../model/file-names.ts';
 
 /** How often the notification changes, in milliseconds. */

@@ -2,7 +2,7 @@
 import { ControlPlaneClient } from '../../client/control-plane.ts';
 import { findControlPlane } from '../../client/daemon.ts';
 import { UnavailableError } from '../../protocol/errors.ts';
-import type { Translate } from '../model/translate.ts';
+import type { Translate } from '../../client/translate.ts';
 import type { Joined } from './joined-seat.ts';
 import type { LearnerSessionOptions } from './learner-session.ts';
 

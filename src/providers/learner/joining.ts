@@ -4,7 +4,7 @@ import type { ControlPlaneClient } from '../../client/control-plane.ts';
 import type { Joined as JoinAnswer, JoinRequest, LearnerView } from '../../protocol/access.ts';
 import { CarapaceError, ConflictError, TimedOutError, UnavailableError } from '../../protocol/errors.ts';
 import { randomText } from '../../protocol/names.ts';
-import type { Translate } from '../model/translate.ts';
+import type { Translate } from '../../client/translate.ts';
 import { joinedId, type Joined, type JoinedSeat } from './joined-seat.ts';
 import type { JoinedStore } from './joined-store.ts';
 import type { LearnerSession } from './learner-session.ts';

@@ -3,7 +3,7 @@ import { InvalidInputError } from '../../protocol/errors.ts';
 import type { ControlPlaneService } from '../control-plane-service.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { withNextStep } from '../model/problem.ts';
-import type { Translate } from '../model/translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** An address, and what is kept of it: null for the control plane of this machine. */
 export interface JoinPlace {

@@ -1,6 +1,6 @@
 /** What a check of SkyPilot and the clouds comes to, in words. Pure. */
 import type { ClusterCheck } from '../../protocol/cluster.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** A cloud's reason is cut after so many characters; the log has the whole. */
 const REASON_LENGTH = 120;

@@ -1,9 +1,9 @@
 /** How the cloud server looks in the tree. Pure. */
 import { DEFAULT_CLUSTER_NAME, type Cluster, type ClusterStatus } from '../../protocol/cluster.ts';
 import type { ConnectionKind } from './connection-status.ts';
-import { formatAgo, formatMoment, formatPrice } from './format.ts';
+import { formatAgo, formatMoment, formatPrice } from '../../client/format.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** `unknown`: no control plane has told of a server yet. The context key `carapace.serverStatus` has these values. */
 export type ShownStatus = ClusterStatus | 'unknown';

@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { launchClusterSchema, VAULTS, type LaunchCluster, type VaultName } from '../../protocol/cluster.ts';
 import { InvalidInputError } from '../../protocol/errors.ts';
 import { withNextStep } from './problem.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** The settings' names without `carapace.`, and the field of the launch that each one is. */
 export const CLUSTER_SETTINGS = {

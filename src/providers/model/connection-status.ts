@@ -1,8 +1,8 @@
 /** How the extension stands with its control plane, and what it says about it. Pure. */
 import type { Outdated } from '../../client/outdated.ts';
 import type { CarapaceError } from '../../protocol/errors.ts';
-import { formatMoment } from './format.ts';
-import type { Translate } from './translate.ts';
+import { formatMoment } from '../../client/format.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /**
  * `searching`: the first look is under way. `absent`: none runs, and none ever ran here. `asleep`: none runs, but one

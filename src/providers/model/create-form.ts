@@ -4,7 +4,7 @@ import { nameSchema, seatNumberSchema } from '../../protocol/names.ts';
 import type { Missing, RuntimesAnswer } from '../../protocol/runtimes.ts';
 import { runtimeText } from '../../lib/runtime-text.ts';
 import type { CreateWorkshop, Provider, Runtime } from '../../protocol/workshop.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 export const DEFAULT_SEATS = 3;
 

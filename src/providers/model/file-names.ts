@@ -1,6 +1,6 @@
 /** Names and paths of files as people give them. Pure. */
 import type { SeatFile } from './seat-uri.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** Both are relative to the seat's folder; '' is that folder. */
 export function joinPath(folder: string, name: string): string {

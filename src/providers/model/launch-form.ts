@@ -1,7 +1,7 @@
 /** The choices of a launch, made of what clouds offer. Pure. */
 import { CLUSTER_DEFAULTS, type LaunchCluster, type Offer } from '../../protocol/cluster.ts';
-import { formatPrice } from './format.ts';
-import type { Translate } from './translate.ts';
+import { formatPrice } from '../../client/format.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** What somebody has chosen so far; null leaves it to SkyPilot. */
 export interface LaunchChoices {

@@ -2,11 +2,11 @@
 import { showCode } from '../../protocol/names.ts';
 import type { Seat } from '../../protocol/workshop.ts';
 import type { LearnerView } from '../../protocol/access.ts';
-import { formatLeft, formatMoment } from './format.ts';
+import { formatLeft, formatMoment } from '../../client/format.ts';
 import { isOver, learnerSentence, type LearnerStatus } from './learner-status.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
 import { SEAT_FLAGS, seatIcon, seatStatusText } from './seat-row.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 import { workshopStatusText } from './workshop-row.ts';
 
 /** Flags of a joined workshop's row. */

@@ -1,7 +1,7 @@
 /** What deleting and resetting lose, and what keeping costs: named before it is done. Pure. */
 import type { Seat, Workshop } from '../../protocol/workshop.ts';
-import { formatPrice } from './format.ts';
-import type { Translate } from './translate.ts';
+import { formatPrice } from '../../client/format.ts';
+import type { Translate } from '../../client/translate.ts';
 
 export function deletionLosses(workshop: Workshop, seats: readonly Seat[], t: Translate): string {
   const learners = seats.flatMap(({ learner }) => (learner === null ? [] : [learner]));

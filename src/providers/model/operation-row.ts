@@ -1,9 +1,9 @@
 /** How an operation and its phases look in the Activity view. Pure. */
 import type { Operation, OperationStatus } from '../../protocol/operation.ts';
-import { formatDuration, formatMoment } from './format.ts';
+import { formatDuration, formatMoment } from '../../client/format.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
 import type { ProgressLine } from './state.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** A part of an operation; times are milliseconds since 1970. `message` is its latest line. */
 export interface Phase {

@@ -1,6 +1,6 @@
 /** What a person is told of an error, and what they can do next. Pure. */
 import { CarapaceError, type ErrorCode } from '../../protocol/errors.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** What the button under an error does. */
 export const NEXT_STEPS = [

@@ -1,7 +1,7 @@
 /** How the files of a seat look in the tree. Pure. */
 import type { FileEntry } from '../../protocol/files.ts';
 import { joinPath, nameOf, parentOf, shownName } from './file-names.ts';
-import { formatBytes, formatMoment } from './format.ts';
+import { formatBytes, formatMoment } from '../../client/format.ts';
 import {
   ICON,
   type Fact,
@@ -11,7 +11,7 @@ import {
   type SeatFilesNode,
   type WorkshopsNode,
 } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** So many entries of a folder are shown at once; the rest is behind a row of its own. */
 export const PAGE_ROWS = 1_000;

@@ -1,8 +1,8 @@
 /** How a seat looks in the tree, and what it is called elsewhere. Pure. */
 import type { Seat, SeatStatus } from '../../protocol/workshop.ts';
-import { formatMoment } from './format.ts';
+import { formatMoment } from '../../client/format.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** What a seat's status permits. */
 export const SEAT_FLAGS: Record<SeatStatus, readonly string[]> = {

@@ -1,9 +1,9 @@
 /** The lines under the server: address, autostop, cost, and what went wrong. Pure. */
 import type { Cluster } from '../../protocol/cluster.ts';
 import { hasServer, SERVER_FLAGS, type ServerContext } from './cluster-row.ts';
-import { formatMinutes, formatMoment, formatMoney, formatMonthly, formatPrice } from './format.ts';
+import { formatMinutes, formatMoment, formatMoney, formatMonthly, formatPrice } from '../../client/format.ts';
 import { ICON, SERVER_DETAILS, type Row, type RowIcon, type ServerDetail } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** What each line permits; the manifest's `when` clauses read it. */
 export const DETAIL_FLAGS: Record<ServerDetail, readonly string[]> = {

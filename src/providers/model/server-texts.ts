@@ -11,8 +11,8 @@ import {
   type VaultReport,
 } from '../../protocol/cluster.ts';
 import { ConflictError } from '../../protocol/errors.ts';
-import { formatBytes, formatMinutes, formatMonthly, formatPrice } from './format.ts';
-import type { Translate } from './translate.ts';
+import { formatBytes, formatMinutes, formatMonthly, formatPrice } from '../../client/format.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /**
  * `Launch carapace-node: m6i.xlarge in AWS us-east-1 for $0.19/h?` What is left to SkyPilot may become another machine of

@@ -1,10 +1,10 @@
 /** The short summaries: the status bar's text and the badge of the view. Pure. */
 import { hasServer, priceNow, serverStatusText } from './cluster-row.ts';
 import { isStale, type ConnectionStatus } from './connection-status.ts';
-import { formatPrice } from './format.ts';
+import { formatPrice } from '../../client/format.ts';
 import { operationsOf, workshopOf, workshopsOf, type ModelState } from './state.ts';
 import type { Seat } from '../../protocol/workshop.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** What of a joined workshop counts here. */
 interface JoinedSeat {

@@ -1,8 +1,8 @@
 /** How the vaults and their files look in the tree. Pure. */
 import { REMOTE_DATA_FOLDER, type VaultName, type VaultReport } from '../../protocol/cluster.ts';
-import { formatAgo, formatBytes } from './format.ts';
+import { formatAgo, formatBytes } from '../../client/format.ts';
 import { ICON, type Fact, type MoreFilesNode, type Row, type VaultFileNode } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** A vault as far as it is known. */
 export interface VaultContext {

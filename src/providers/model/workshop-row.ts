@@ -2,9 +2,9 @@
 import { runtimeText } from '../../lib/runtime-text.ts';
 import { showCode } from '../../protocol/names.ts';
 import type { Seat, Workshop, WorkshopStatus } from '../../protocol/workshop.ts';
-import { formatMoment, formatPrice } from './format.ts';
+import { formatMoment, formatPrice } from '../../client/format.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
-import type { Translate } from './translate.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** Learners that a tooltip names; all of them are in "Show Learners". */
 const MAX_LEARNERS = 20;

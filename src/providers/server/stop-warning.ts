@@ -1,7 +1,7 @@
 /** Warns before the server is stopped because nobody works with it. */
 import type * as vscode from 'vscode';
 import type { ControlPlaneService } from '../control-plane-service.ts';
-import { formatMoment } from '../model/format.ts';
+import { formatMoment } from '../../client/format.ts';
 
 type Vs = Pick<typeof vscode, 'window' | 'l10n' | 'commands'>;
 

@@ -5,8 +5,8 @@ import type * as vscode from 'vscode';
 import type { SeatTerminal, SeatTerminalHandlers, TerminalState } from '../../client/terminal/seat-terminal.ts';
 import { CarapaceError, NotFoundError } from '../../protocol/errors.ts';
 import { TERMINAL } from '../../protocol/terminal.ts';
-import { formatBytes } from '../model/format.ts';
-import type { Translate } from '../model/translate.ts';
+import { formatBytes } from '../../client/format.ts';
+import type { Translate } from '../../client/translate.ts';
 
 /** The part of {@link SeatTerminal} that is used here. */
 export type Shell = Pick<SeatTerminal, 'session' | 'write' | 'resize' | 'dispose'>;

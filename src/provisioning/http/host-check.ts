@@ -3,7 +3,6 @@
  * so speak to a server on it; the name then stands in the Host header.
  */
 import { isIP } from 'node:net';
-import type { onRequestHookHandler } from 'fastify';
 import { ForbiddenError } from '../../protocol/errors.ts';
 
 /** The addresses on which nobody but this machine is reached, as they are listened on. */
@@ -22,15 +21,6 @@ export function namesLoopback(host: string | undefined): boolean {
   return name !== undefined && LOOPBACK_NAMES.has(name);
 }
 
-/** A Fastify `onRequest` hook. */
-export const refuseForeignHosts: onRequestHookHandler = (request, _reply, done) => {
-  if (namesLoopback(request.headers.host)) done();
-  else
-    done(
-      new ForbiddenError('The control plane of this machine is called by 127.0.0.1 or localhost, by no other name.'),
-    );
-};
-
 /** Whether a Host header names a server for others: by its own name, or by an address, which nobody can rebind. */
 export function namesSite(host: string | undefined, publicUrl: string): boolean {
   if (namesLoopback(host)) return true;
@@ -39,16 +29,19 @@ export function namesSite(host: string | undefined, publicUrl: string): boolean 
   return name === new URL(publicUrl).hostname || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
 }
 
-export function wrongHost(publicUrl: string): ForbiddenError {
+/**
+ * Why a request is not meant for this server; undefined where it is.
+ * @param publicUrl what a server for others is called; undefined for one of this machine alone
+ */
+export function refuseHost(host: string | undefined, publicUrl: string | undefined): ForbiddenError | undefined {
+  if (publicUrl === undefined) {
+    if (namesLoopback(host)) return undefined;
+    return new ForbiddenError(
+      'The control plane of this machine is called by 127.0.0.1 or localhost, by no other name.',
+    );
+  }
+  if (namesSite(host, publicUrl)) return undefined;
   return new ForbiddenError(
     `This server is called by another name: ${publicUrl}. Whoever runs it sets it by --public-url.`,
   );
-}
-
-/** The same for a server for others. */
-export function refuseOtherSites(publicUrl: () => string): onRequestHookHandler {
-  return (request, _reply, done) => {
-    if (namesSite(request.headers.host, publicUrl())) done();
-    else done(wrongHost(publicUrl()));
-  };
 }

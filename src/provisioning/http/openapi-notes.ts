@@ -15,6 +15,12 @@ const EVENTS: Answer = {
   content: { 'text/event-stream': z.string() },
 };
 
+const PAGE: OperationNote['answers'] = {
+  200: { description: 'A page in HTML', content: { 'text/html': z.string() } },
+  304: { description: 'The page that the client has', content: null },
+  503: { description: 'The installation has no pages', content: { 'text/plain': z.string() } },
+};
+
 type Note = Omit<OperationNote, 'operationId' | 'summary' | 'tag'>;
 
 function tagged(tag: string): (operationId: string, summary: string, more?: Note) => OperationNote {
@@ -66,10 +72,8 @@ export const CONTROL_PLANE_NOTES: OperationNotes = {
     open: true,
     refusals: [404, 409, 429],
   }),
-  'GET /join': learners('joinPage', 'The page behind a join link', {
-    open: true,
-    answers: { 200: { description: 'A page in HTML', content: { 'text/html': z.string() } } },
-  }),
+  'GET /join': learners('joinPage', 'The page behind a join link', { open: true, answers: PAGE }),
+  'GET /seat': learners('seatPage', "A learner's seat, as a page for browsers", { open: true, answers: PAGE }),
   'GET /api/learner': learners('getLearner', "A learner's own seat and workshop, by their token"),
   'POST /api/learner/access': learners('accessLearner', "A new way into a learner's own seat", {
     optionalBody: true,
@@ -127,4 +131,10 @@ export const CONTROL_PLANE_NOTES: OperationNotes = {
 };
 
 /** Routes that the document does not tell, with the reason. */
-export const UNDOCUMENTED: Readonly<Record<string, string>> = {};
+export const UNDOCUMENTED: Readonly<Record<string, string>> = {
+  '/proxy': "what goes to a seat, told in its agent's own document",
+  '/browser/join.js': 'a part of the page of joining',
+  '/browser/join.css': 'a part of the page of joining',
+  '/browser/seat.js': 'a part of the page of a seat',
+  '/browser/seat.css': 'a part of the page of a seat',
+};

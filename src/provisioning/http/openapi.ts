@@ -16,7 +16,8 @@ const TAGS = {
 };
 
 const DESCRIPTION =
-  'Requests with fields that are not known are refused (400); answers may have more fields than are told here. ' +
+  'Requests with fields that are not known are refused (400), and every request of a page of another site (403); answers ' +
+  'may have more fields than are told here. ' +
   'Errors have one form, and a code of a closed list. Every answer has an X-Request-Id, which is taken over from the ' +
   'request where that has one of 8 to 64 letters, digits, dots, hyphens and underscores.';
 

@@ -1,7 +1,7 @@
-/** Where a request to a seat goes that comes to a server for others: the agent of its worker, on this machine. */
+/** Where a request to a seat goes that comes to this server: the agent of its worker, on this machine. */
 import type { IncomingMessage } from 'node:http';
 import { bearerToken } from '../../lib/bearer.ts';
-import { NotFoundError, UnauthorizedError, UnavailableError } from '../../protocol/errors.ts';
+import { NotFoundError, SlowDownError, UnauthorizedError, UnavailableError } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/names.ts';
 import { BEARER_SUBPROTOCOL_PREFIX } from '../../protocol/terminal.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -21,23 +21,40 @@ export interface RelayTarget {
 
 export interface Relay {
   readonly controlPlane: Pick<ControlPlane, 'store' | 'exposure'>;
-  readonly limiter: TokenLimiter;
+  /** Slows down who tries tokens; absent where only this machine's user can call. */
+  readonly limiter?: TokenLimiter;
+}
+
+/** The tokens that a request to a seat brings. */
+export interface SeatTokens {
+  /** Of its Authorization header. */
+  readonly bearer: string | undefined;
+  /** Offered as a subprotocol, as pages in a browser do for a WebSocket: they can send it no header. */
+  readonly offered: string | undefined;
+}
+
+/** The tokens of a request to become a WebSocket. */
+export function tokensOf({ headers }: Pick<IncomingMessage, 'headers'>): SeatTokens {
+  const names = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  const offered = names.find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX));
+  return { bearer: bearerToken(headers.authorization), offered: offered?.slice(BEARER_SUBPROTOCOL_PREFIX.length) };
 }
 
 /**
  * The agent to ask. It checks the token itself; here one that is not valid is only counted.
  * @param target the request's target, as the client wrote it
+ * @param address where it comes from
  * @throws NotFoundError, ForbiddenError, SlowDownError, UnauthorizedError, UnavailableError
  */
 export async function relayTarget(
   { controlPlane, limiter }: Relay,
   target: string,
-  request: IncomingMessage,
+  token: string | undefined,
+  address: string,
 ): Promise<RelayTarget> {
   const [, workshopId = '', seatText = ''] = TARGET.exec(target) ?? [];
   if (!idSchema.safeParse(workshopId).success) throw new NotFoundError('There is no seat at this address.');
   const { store, exposure } = controlPlane;
-  const token = bearerToken(request.headers.authorization) ?? offeredToken(request);
   if (token === undefined) throw new UnauthorizedError('A seat opens with a token only: Authorization: Bearer …');
   const workshop = store.workshops.find(workshopId);
   const name = store.seats.find(workshopId, Number(seatText))?.worker ?? null;
@@ -46,8 +63,8 @@ export async function relayTarget(
   if (worker === undefined) throw new NotFoundError('There is no such seat, or it does not run.');
   const secret = store.secrets.find(`worker/${worker.name}/workspace-token-secret`);
   if (secret === undefined || !(await isSeatToken(secret, workshopId, token))) {
-    const refusal = limiter.refusal(request.socket.remoteAddress ?? '', 'The token is not valid. Ask for a new one.');
-    if (!(refusal instanceof UnauthorizedError)) throw refusal;
+    const refusal = limiter?.refusal(address, 'The token is not valid. Ask for a new one.');
+    if (refusal instanceof SlowDownError) throw refusal;
   }
   if (workshop !== undefined) permitRuntime(exposure, workshop.runtime);
   if (worker.endpoint === null) throw unreachable();
@@ -60,10 +77,4 @@ export function unreachable(cause?: unknown): UnavailableError {
   return new UnavailableError('The worker of this seat cannot be reached now. Try again in a moment.', details, {
     cause,
   });
-}
-
-/** Pages in a browser offer their token as a subprotocol. */
-function offeredToken(request: IncomingMessage): string | undefined {
-  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
-  return offered.find((name) => name.startsWith(BEARER_SUBPROTOCOL_PREFIX))?.slice(BEARER_SUBPROTOCOL_PREFIX.length);
 }

@@ -2,18 +2,20 @@
  * Passes what goes to a seat on to its agent, byte for byte: requests are streamed, terminals spliced. The agent checks
  * the token, and takes from a request whatever is not for the seat.
  */
-import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
-import { rawErrorAnswer } from '../../lib/http-errors.ts';
+import { bearerToken } from '../../lib/bearer.ts';
 import type { HttpService } from '../../lib/http-service.ts';
-import { REQUEST_ID_HEADER, requestIdOf } from '../../lib/request-id.ts';
+import { requestIdOf } from '../../lib/request-id.ts';
 import { splice } from '../../lib/splice.ts';
+import { refuse, refuseBrowser } from '../../lib/upgrade-refusal.ts';
 import { CarapaceError, NotFoundError } from '../../protocol/errors.ts';
-import { namesSite, wrongHost } from './host-check.ts';
-import { RELAY_PREFIX, relayTarget, unreachable, type Relay, type RelayTarget } from './relay-target.ts';
+import { headersForAgent, headersForClient, upgradeHead } from './relay-headers.ts';
+import { RELAY_PREFIX, relayTarget, tokensOf, unreachable, type Relay, type RelayTarget } from './relay-target.ts';
+import type { SiteGuard } from './site-guard.ts';
 
 /** Where requests to seats are routed to; the agent reads the target as it was sent. */
 export const RELAY_ROUTE = '/proxy';
@@ -21,26 +23,8 @@ export const RELAY_ROUTE = '/proxy';
 const OTHER_BODY_MS = 60_000;
 /** From the connection to the first byte of a terminal's answer. */
 const HANDSHAKE_MS = 15_000;
-/** How long a refused client may keep its connection. */
-const CLOSE_MS = 2_000;
 /** Idle time after which the kernel asks whether the client is still there. */
 const KEEP_ALIVE_MS = 30_000;
-
-/** Of one connection only (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/** What the head of an upgrade says anew, or not at all. */
-const FRAMING = new Set(['content-length', 'host', 'expect', REQUEST_ID_HEADER]);
 
 /** `rewriteUrl` of the service: every request to a seat goes to one route. */
 export function rewriteToRelay(target: string): string {
@@ -61,8 +45,8 @@ export function limitOtherBodies(service: HttpService): void {
   });
 }
 
-/** @param publicUrl what the server is called: upgrades pass no hook that checks it */
-export function addRelay(service: HttpService, relay: Relay, publicUrl: () => string, log: FastifyBaseLogger): void {
+/** @param guard of all requests: upgrades pass no hook that asks it */
+export function addRelay(service: HttpService, relay: Relay, guard: SiteGuard, log: FastifyBaseLogger): void {
   void service.register((proxy: HttpService, _options, done) => {
     proxy.removeAllContentTypeParsers();
     proxy.addContentTypeParser('*', (_request, _body, ready) => ready(null));
@@ -71,7 +55,7 @@ export function addRelay(service: HttpService, relay: Relay, publicUrl: () => st
     );
     done();
   });
-  const upgrades = new UpgradeRelay(relay, publicUrl, log);
+  const upgrades = new UpgradeRelay(relay, guard, log);
   service.server.on('upgrade', upgrades.handle);
   service.addHook('preClose', (done) => {
     upgrades.close();
@@ -81,7 +65,8 @@ export function addRelay(service: HttpService, relay: Relay, publicUrl: () => st
 
 async function relayRequest(relay: Relay, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { raw } = request;
-  const target = await relayTarget(relay, request.originalUrl, raw);
+  const token = bearerToken(raw.headers.authorization);
+  const target = await relayTarget(relay, request.originalUrl, token, request.ip);
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   // It may have gone while its token was checked.
@@ -90,7 +75,7 @@ async function relayRequest(relay: Relay, request: FastifyRequest, reply: Fastif
   // From here on an error can only be told by cutting the answer off.
   reply.hijack();
   try {
-    reply.raw.writeHead(answer.statusCode ?? 502, passedHeaders(answer.rawHeaders));
+    reply.raw.writeHead(answer.statusCode ?? 502, headersForClient(answer.headers));
     await pipeline(answer, reply.raw);
   } catch (error) {
     request.log.debug({ err: error }, 'a relayed answer was cut off');
@@ -105,8 +90,7 @@ function ask(target: RelayTarget, request: FastifyRequest, signal: AbortSignal):
   const { raw, originalUrl, id } = request;
   const { method = 'GET' } = raw;
   const body = bodyOf(raw);
-  const headers = { ...passedHeaders(raw.rawHeaders), host: 'agent', [REQUEST_ID_HEADER]: id };
-  delete headers['expect'];
+  const headers = headersForAgent(raw, id);
   // One of a known length says it by content-length.
   if (body !== null && raw.headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
   return new Promise((resolve, reject) => {
@@ -132,28 +116,16 @@ function bodyOf(raw: IncomingMessage): Readable | null {
   return raw.pipe(body);
 }
 
-/** `IncomingMessage.rawHeaders` without those of one connection only. */
-function passedHeaders(rawHeaders: readonly string[]): OutgoingHttpHeaders {
-  const headers = new Map<string, string[]>();
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase() ?? '';
-    headers.set(name, [...(headers.get(name) ?? []), rawHeaders[index + 1] ?? '']);
-  }
-  const named = (headers.get('connection') ?? []).flatMap((value) => value.split(','));
-  for (const name of [...HOP_BY_HOP, ...named]) headers.delete(name.trim().toLowerCase());
-  return Object.fromEntries([...headers].map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
-}
-
 /** The open terminals that pass through this server. */
 class UpgradeRelay {
   readonly #relay: Relay;
-  readonly #publicUrl: () => string;
+  readonly #guard: SiteGuard;
   readonly #log: FastifyBaseLogger;
   readonly #clients = new Set<Socket>();
 
-  constructor(relay: Relay, publicUrl: () => string, log: FastifyBaseLogger) {
+  constructor(relay: Relay, guard: SiteGuard, log: FastifyBaseLogger) {
     this.#relay = relay;
-    this.#publicUrl = publicUrl;
+    this.#guard = guard;
     this.#log = log;
   }
 
@@ -174,13 +146,21 @@ class UpgradeRelay {
 
   async #open(request: IncomingMessage, client: Socket, head: Buffer): Promise<void> {
     const id = requestIdOf(request.headers);
+    // By HTTP in any case: it is not for pages of others to open a WebSocket here.
+    const foreign = this.#guard(request);
+    if (foreign !== undefined) {
+      this.#log.info({ request_id: id, code: foreign.code }, 'terminal refused');
+      refuse(client, foreign, id);
+      return;
+    }
+    const { bearer, offered } = tokensOf(request);
     try {
       const { url = '' } = request;
-      if (!namesSite(request.headers.host, this.#publicUrl())) throw wrongHost(this.#publicUrl());
       if (request.method !== 'GET' || !url.startsWith(RELAY_PREFIX)) {
         throw new NotFoundError('There is no WebSocket at this address.');
       }
-      const agent = await openAgent(await relayTarget(this.#relay, url, request), client);
+      const target = await relayTarget(this.#relay, url, bearer ?? offered, client.remoteAddress ?? '');
+      const agent = await openAgent(target, client);
       agent.write(upgradeHead(request, id), 'latin1');
       if (head.length > 0) agent.write(head);
       this.#log.info({ request_id: id }, 'terminal relayed');
@@ -188,29 +168,10 @@ class UpgradeRelay {
     } catch (error) {
       const code = error instanceof CarapaceError ? error.code : undefined;
       this.#log.info({ request_id: id, code }, 'terminal refused');
-      refuse(client, error, id);
+      if (bearer === undefined && offered !== undefined) refuseBrowser(request, client, head, error, id);
+      else refuse(client, error, id);
     }
   }
-}
-
-/**
- * The request anew, as an upgrade and nothing else: with the headers that frame a body gone, the agent takes what follows
- * for the terminal's bytes, and no further request passes by this connection.
- */
-function upgradeHead({ url = '', rawHeaders, headers }: IncomingMessage, id: string): string {
-  const passed = passedHeaders(rawHeaders);
-  const others = Object.entries(passed).filter(([name]) => !FRAMING.has(name));
-  const lines = others.flatMap(([name, value]) => [value ?? []].flat().map((one) => `${name}: ${one}`));
-  return [
-    `GET ${url} HTTP/1.1`,
-    'host: agent',
-    'connection: Upgrade',
-    `upgrade: ${headers.upgrade ?? 'websocket'}`,
-    `${REQUEST_ID_HEADER}: ${id}`,
-    ...lines,
-    '',
-    '',
-  ].join('\r\n');
 }
 
 /** Connects to the agent, for as long as the client is there. @throws UnavailableError */
@@ -233,14 +194,4 @@ function openAgent(target: RelayTarget, client: Socket): Promise<Socket> {
       resolve(agent);
     });
   });
-}
-
-/** Answers with an HTTP status in place of the upgrade, and closes. */
-function refuse(socket: Socket, error: unknown, requestId: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.setTimeout(CLOSE_MS, () => socket.destroy());
-  socket.end(rawErrorAnswer(error, requestId), () => socket.destroySoon());
 }

@@ -1,5 +1,5 @@
 /** The HTTP server of the control plane: who may call what, over the routes. */
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, onRequestHookHandler } from 'fastify';
 import { createHttpService, type HttpService } from '../../lib/http-service.ts';
 import { addMetricsRoute } from '../../lib/http-metrics.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -8,13 +8,14 @@ import { TokenLimiter } from '../failure-limiter.ts';
 import { addClusterRoutes, addClusterWorkRoutes } from './cluster-routes.ts';
 import { requireTeacher, type Authority } from './callers.ts';
 import { addEventStream, addOperationStream } from './event-routes.ts';
-import { refuseForeignHosts, refuseOtherSites } from './host-check.ts';
-import { addJoinPage } from './join-page.ts';
+import type { BrowserFiles } from './browser-files.ts';
+import { addBrowserPages } from './browser-page.ts';
 import { measureControlPlane } from './metrics.ts';
 import { addOpenapi } from './openapi.ts';
 import { addLearnerRoutes } from './learner-routes.ts';
 import { addRelay, limitOtherBodies, rewriteToRelay } from './relay.ts';
 import { addOpenRoutes, addOperationRoutes, addWorkRoutes, addWorkshopRoutes } from './routes.ts';
+import { guardSite, siteGuard } from './site-guard.ts';
 
 /** A whole upload to a seat may take its time over a thin line. */
 const RELAYED_REQUEST_MS = 3_600_000;
@@ -25,19 +26,24 @@ export interface PublicServer {
   readonly site: PublicSite;
 }
 
-/**
- * @param token opens everything
- * @param publicly for a server for others, which relays to the seats; absent on a loopback address
- */
-export function createControlPlaneServer(
-  controlPlane: ControlPlane,
-  token: string,
-  log: FastifyBaseLogger,
-  publicly?: PublicServer,
-): HttpService {
+export interface ControlPlaneServerOptions {
+  /** Opens everything. */
+  readonly token: string;
+  readonly log: FastifyBaseLogger;
+  /** What it serves to browsers. */
+  readonly pages: BrowserFiles;
+  /** For a server for others; absent on a loopback address. */
+  readonly publicly?: PublicServer;
+}
+
+/** Makes the server; it listens by its own `listen`. */
+export function createControlPlaneServer(controlPlane: ControlPlane, options: ControlPlaneServerOptions): HttpService {
+  const { token, log, pages, publicly } = options;
   const service = createHttpService({
     log,
-    ...(publicly && { tls: publicly.tls, requestTimeoutMs: RELAYED_REQUEST_MS, rewriteUrl: rewriteToRelay }),
+    requestTimeoutMs: RELAYED_REQUEST_MS,
+    rewriteUrl: rewriteToRelay,
+    ...(publicly && { tls: publicly.tls }),
   });
   const metrics = measureControlPlane(service, controlPlane);
   addOpenapi(service);
@@ -47,13 +53,13 @@ export function createControlPlaneServer(
     learnerOf: (given) => controlPlane.joining.learnerOf(given),
     ...(limiter && { limiter }),
   };
-  service.addHook('onRequest', publicly ? refuseOtherSites(publicly.site.url) : refuseForeignHosts);
-  if (publicly && limiter) {
-    limitOtherBodies(service);
-    addRelay(service, { controlPlane, limiter }, publicly.site.url, log);
-  }
+  const guard = siteGuard(publicly?.site.url);
+  service.addHook('onRequest', guardSite(guard));
+  service.addHook('onRequest', keepNothing);
+  limitOtherBodies(service);
+  addRelay(service, { controlPlane, ...(limiter && { limiter }) }, guard, log);
   addOpenRoutes(service, controlPlane);
-  addJoinPage(service);
+  addBrowserPages(service, pages);
   addEventStream(service, controlPlane, authority);
   addLearnerRoutes(service, controlPlane, authority);
   void service.register((teaching: HttpService, _options, done) => {
@@ -69,3 +75,9 @@ export function createControlPlaneServer(
   });
   return service;
 }
+
+/** What a token opened is not left in a browser for whoever sits down there next; pages say otherwise for themselves. */
+const keepNothing: onRequestHookHandler = (_request, reply, done) => {
+  void reply.header('cache-control', 'no-store');
+  done();
+};

@@ -32,7 +32,7 @@ describe('the notes of the OpenAPI documents', () => {
   it('are of every route of the control plane', async () => {
     // What handlers need is taken from it when they are added, and used when they are called.
     const controlPlane: unknown = {};
-    const service = createControlPlaneServer(controlPlane as ControlPlane, 'token', log);
+    const service = createControlPlaneServer(controlPlane as ControlPlane, { token: 'token', log, pages: new Map() });
     await agree(service, CONTROL_PLANE_NOTES, UNDOCUMENTED);
   });
 

@@ -10,7 +10,7 @@ import {
 import type { CarapaceEvent } from '../../../src/protocol/event.ts';
 import { operationSubject, seatSubject, workshopSubject, type Operation } from '../../../src/protocol/operation.ts';
 import type { Seat, Workshop } from '../../../src/protocol/workshop.ts';
-import type { Translate } from '../../../src/providers/model/translate.ts';
+import type { Translate } from '../../../src/client/translate.ts';
 
 /** English as it stands in the source, with its values. */
 export const t: Translate = (message, ...values) =>

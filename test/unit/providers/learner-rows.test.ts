@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { UnavailableError } from '../../../src/protocol/errors.ts';
 import { SEAT_STATUSES } from '../../../src/protocol/workshop.ts';
-import { formatLeft } from '../../../src/providers/model/format.ts';
+import { formatLeft } from '../../../src/client/format.ts';
 import { joinedFacts, joinedRow, mySeatRow, type JoinedFacts } from '../../../src/providers/model/learner-row.ts';
 import type { LearnerStatus } from '../../../src/providers/model/learner-status.ts';
 import { ICON, nodeId } from '../../../src/providers/model/nodes.ts';

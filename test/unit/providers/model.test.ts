@@ -9,7 +9,7 @@ import {
 } from '../../../src/protocol/errors.ts';
 import { isStale, staleMessage, type ConnectionStatus } from '../../../src/providers/model/connection-status.ts';
 import { createRequest, runtimeChoices, refuseName, refuseSeats } from '../../../src/providers/model/create-form.ts';
-import { formatBytes, formatDuration } from '../../../src/providers/model/format.ts';
+import { formatBytes, formatDuration } from '../../../src/client/format.ts';
 import { deletionLosses, resetLosses } from '../../../src/providers/model/losses.ts';
 import { nextSteps, problemSentence, withNextStep } from '../../../src/providers/model/problem.ts';
 import { parseSeatUri, seatUriParts } from '../../../src/providers/model/seat-uri.ts';

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { SignJWT } from 'jose';
 import { workshopKey } from '../../../src/protocol/access.ts';
 import { NotFoundError, SlowDownError } from '../../../src/protocol/errors.ts';
@@ -18,10 +17,9 @@ describe('what the relay takes for somebody who tries tokens', () => {
   });
   afterEach(() => test.dispose());
 
-  const ask = (workshopId: string, seat: number, token: string): Promise<RelayTarget> => {
-    const request = { headers: { authorization: `Bearer ${token}` }, socket: { remoteAddress: '192.0.2.1' } };
-    const relay = { controlPlane: { store: test.store, exposure: LOOPBACK_ONLY }, limiter };
-    return relayTarget(relay, `/proxy/${workshopId}/${seat}/files`, request as unknown as IncomingMessage);
+  const ask = (workshopId: string, seat: number, token: string, limited = true): Promise<RelayTarget> => {
+    const relay = { controlPlane: { store: test.store, exposure: LOOPBACK_ONLY }, ...(limited && { limiter }) };
+    return relayTarget(relay, `/proxy/${workshopId}/${seat}/files`, token, '192.0.2.1');
   };
   const secret = (): string => test.store.secrets.ensure(`worker/${localWorkerName('process')}/workspace-token-secret`);
 
@@ -42,5 +40,11 @@ describe('what the relay takes for somebody who tries tokens', () => {
     secret();
     for (let n = 0; n < FAILURES.limit; n += 1) await ask(id, 1, 'guess');
     await assert.rejects(ask(id, 1, 'guess'), SlowDownError);
+  });
+
+  it('is nobody on a server of this machine alone, where a class has one address', async () => {
+    const { id } = addWorkshop(test, { seats: 1 });
+    secret();
+    for (let n = 0; n < FAILURES.limit + 5; n += 1) await ask(id, 1, 'of-another-store', false);
   });
 });

@@ -6,6 +6,7 @@ import { createHttpService, type HttpService } from '../../../src/lib/http-servi
 import { LOOPBACK_ONLY } from '../../../src/provisioning/exposure.ts';
 import { TokenLimiter } from '../../../src/provisioning/failure-limiter.ts';
 import { addRelay, rewriteToRelay } from '../../../src/provisioning/http/relay.ts';
+import { siteGuard } from '../../../src/provisioning/http/site-guard.ts';
 import type { Store } from '../../../src/provisioning/store/store.ts';
 import { signSeatToken } from '../../../src/provisioning/workshop/tokens.ts';
 import { addWorkshop, openStore, SILENT, type TestStore } from './fixtures.ts';
@@ -77,7 +78,7 @@ describe('the relay of terminals', () => {
       },
     };
     const controlPlane = { store: store as unknown as Store, exposure: LOOPBACK_ONLY };
-    addRelay(service, { controlPlane, limiter: new TokenLimiter() }, () => 'http://127.0.0.1', SILENT);
+    addRelay(service, { controlPlane, limiter: new TokenLimiter() }, siteGuard(), SILENT);
     const url = new URL(await service.listen({ host: '127.0.0.1', port: 0 }));
     const { token } = await signSeatToken(SECRET, { workshop_id: workshop.id, seat: 1, role: 'learner' });
     const client = connect(Number(url.port), url.hostname);

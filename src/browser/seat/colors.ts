@@ -1,0 +1,42 @@
+/** The terminal's colors, light and dark, as the rest of the page. */
+import type { ITheme } from '@xterm/xterm';
+
+const DARK: ITheme = {
+  background: '#1b1d23',
+  foreground: '#e6e6e6',
+  cursor: '#e6e6e6',
+  selectionBackground: '#4a5568',
+};
+
+/** Bright colors of the usual palette cannot be read on white. */
+const LIGHT: ITheme = {
+  background: '#ffffff',
+  foreground: '#1f2328',
+  cursor: '#1f2328',
+  cursorAccent: '#ffffff',
+  selectionBackground: '#b6d7ff',
+  black: '#1f2328',
+  red: '#b3261e',
+  green: '#116329',
+  yellow: '#7d4e00',
+  blue: '#0550ae',
+  magenta: '#8250df',
+  cyan: '#1b7c83',
+  white: '#6e7781',
+  brightBlack: '#57606a',
+  brightRed: '#a40e26',
+  brightGreen: '#1a7f37',
+  brightYellow: '#633c01',
+  brightBlue: '#0969da',
+  brightMagenta: '#6639ba',
+  brightCyan: '#3192aa',
+  brightWhite: '#424a53',
+};
+
+/** Tells the colors of now, and again whenever the person changes them. */
+export function followColors(tell: (theme: ITheme) => void): void {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const apply = () => tell(dark.matches ? DARK : LIGHT);
+  dark.addEventListener('change', apply);
+  apply();
+}

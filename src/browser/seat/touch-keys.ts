@@ -1,0 +1,47 @@
+/** Keys that the keyboard of a tablet has not. */
+import { button } from '../dom.ts';
+import { controlCharacter } from './control-character.ts';
+import type { Screen } from './screen.ts';
+
+export class TouchKeys {
+  readonly #control: HTMLButtonElement;
+  #isControl = false;
+
+  /** Shown where the person points with a finger. @param type into the terminal */
+  constructor(host: HTMLElement, screen: Screen, type: (data: string) => void) {
+    const key = (text: string, label: string, data: () => string) => button(text, () => type(data()), label);
+    this.#control = button('Ctrl', () => this.#setControl(!this.#isControl), 'Control, for the next key');
+    this.#setControl(false);
+    const paste = button('Paste', () => {
+      navigator.clipboard.readText().then(
+        (text) => screen.paste(text),
+        () => undefined,
+      );
+    });
+    host.append(
+      key('Esc', 'Escape', () => '\x1b'),
+      key('Tab', 'Tab', () => '\t'),
+      this.#control,
+      key('↑', 'Up', () => screen.arrow('A')),
+      key('↓', 'Down', () => screen.arrow('B')),
+      key('←', 'Left', () => screen.arrow('D')),
+      key('→', 'Right', () => screen.arrow('C')),
+      paste,
+    );
+    // The keyboard on the screen stays only while the terminal has the focus.
+    host.addEventListener('pointerdown', (event) => event.preventDefault());
+    host.hidden = !matchMedia('(pointer: coarse)').matches;
+  }
+
+  /** What is typed, with Control where that was pressed before. */
+  apply(data: string): string {
+    if (!this.#isControl) return data;
+    this.#setControl(false);
+    return controlCharacter(data);
+  }
+
+  #setControl(isOn: boolean): void {
+    this.#isControl = isOn;
+    this.#control.ariaPressed = String(isOn);
+  }
+}
