@@ -20,7 +20,7 @@ import { abandonable, nextEvent } from './events.ts';
 import { KnownState } from './known-state.ts';
 import type { ConnectionStatus } from './model/connection-status.ts';
 import { withCluster, withEvent, type ModelState } from './model/state.ts';
-import type { Translate } from './model/translate.ts';
+import type { Translate } from '../client/translate.ts';
 import { OperationLines } from './operation-lines.ts';
 import { Pause } from './pause.ts';
 import { fetchAll, fetchCluster, fetchLists, type Fetch } from './snapshot.ts';
@@ -232,7 +232,7 @@ export class ControlPlaneService {
 
   #drop(error: unknown): 'none' | 'backoff' | 'poke' {
     this.#note('The connection to the control plane dropped', error);
-    const steady = this.#liveSince !== undefined && Date.now() - this.#liveSince > STEADY_MS;
+    const steady = this.#liveSince !== undefined && performance.now() - this.#liveSince > STEADY_MS;
     this.#liveSince = undefined;
     // A short break is mended before anybody has to read of it.
     if (steady) return 'none';
@@ -268,7 +268,7 @@ export class ControlPlaneService {
     try {
       // Only a snapshot that was taken after the stream had begun leaves no gap.
       await Promise.race([reading, open.promise.then(() => this.#state.load(fetchAll, client, signal))]);
-      this.#liveSince = Date.now();
+      this.#liveSince = performance.now();
       this.#setStatus({ kind: 'live' });
       return await reading;
     } finally {

@@ -50,10 +50,10 @@ async function kill(folder: string): Promise<void> {
  * @throws UnavailableError where some still run after 15 s
  */
 export async function endGroup(folder: string): Promise<void> {
-  const deadline = Date.now() + END_TIMEOUT_MS;
+  const deadline = performance.now() + END_TIMEOUT_MS;
   while (await isPopulated(folder)) {
     await kill(folder);
-    if (Date.now() > deadline) throw notEnded(folder, await processesOf(folder));
+    if (performance.now() > deadline) throw notEnded(folder, await processesOf(folder));
     await sleep(PAUSE_MS);
   }
 }
@@ -72,7 +72,7 @@ function notEnded(folder: string, processes: string): UnavailableError {
 /** Removes a group without processes, and those under it; also where there is none. */
 export async function removeGroup(folder: string): Promise<void> {
   for (const name of await listGroups(folder)) await removeGroup(join(folder, name));
-  const deadline = Date.now() + END_TIMEOUT_MS;
+  const deadline = performance.now() + END_TIMEOUT_MS;
   for (;;) {
     try {
       // Its files are the kernel's and go with it.
@@ -82,7 +82,7 @@ export async function removeGroup(folder: string): Promise<void> {
       if (isMissing(error)) return;
       // A process that has ended counts until its parent has collected it.
       const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
-      if (!isBusy || Date.now() > deadline) throw error;
+      if (!isBusy || performance.now() > deadline) throw error;
       await sleep(PAUSE_MS);
     }
   }

@@ -106,8 +106,8 @@ function bareEnvironment({ home, path, port }: { home: string; path: string; por
 }
 
 async function untilAnswering(child: ChildProcess, state: string, signal: AbortSignal) {
-  const deadline = Date.now() + START_DEADLINE_MS;
-  while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+  const deadline = performance.now() + START_DEADLINE_MS;
+  while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
     const found = await findControlPlane(state, signal);
     if (found !== undefined) return found;
     await sleep(POLL_MS, undefined, { signal });

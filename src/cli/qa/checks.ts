@@ -131,14 +131,14 @@ function bills(expected: Cluster['billed']): Check {
 const SKY_STATUS: Partial<Record<ClusterStatus, string>> = { running: 'UP', stopped: 'STOPPED' };
 
 async function skyAgrees(look: Look, signal: AbortSignal): Promise<string> {
-  const deadline = Date.now() + TRUTH_MS;
+  const deadline = performance.now() + TRUTH_MS;
   for (;;) {
     const [{ status }, rows] = await Promise.all([look.cluster(signal), look.skyRows(signal)]);
     const theirs = rows[0]?.status;
     const said = `"${status}", and "sky status" says ${theirs ?? 'that there is none'}`;
     const agree = status === 'no_server' ? rows.length === 0 : theirs !== undefined && theirs === SKY_STATUS[status];
     if (agree && rows.length <= 1) return said;
-    if (Date.now() >= deadline) throw new Error(said);
+    if (performance.now() >= deadline) throw new Error(said);
     await sleep(AGAIN_MS, undefined, { signal });
   }
 }

@@ -156,25 +156,26 @@ export class CloudWorld implements QaWorld {
 
   async #stopElsewhere(signal: AbortSignal): Promise<string> {
     await this.#options.programs.skyStop(this.#server.name, signal);
-    const stoppedAt = Date.now();
+    const stoppedAt = performance.now();
     const deadline = stoppedAt + SEEN_ELSEWHERE_MS;
     for (;;) {
       const status = await this.state(signal);
-      const seconds = (Date.now() - stoppedAt) / 1000;
+      const seconds = (performance.now() - stoppedAt) / 1000;
       if (status === 'stopped') {
         this.#seen = { seconds };
         return `the state was "stopped" ${seconds.toFixed(1)} s after "sky stop" had ended`;
       }
-      if (Date.now() >= deadline) throw new Error(`${seconds.toFixed(0)} s later the state is still "${status}"`);
+      if (performance.now() >= deadline)
+        throw new Error(`${seconds.toFixed(0)} s later the state is still "${status}"`);
       await sleep(LOOK_EVERY_MS, undefined, { signal });
     }
   }
 
   async #watchStatus(signal: AbortSignal): Promise<string> {
-    const until = Date.now() + WATCH_SECONDS * 1000;
+    const until = performance.now() + WATCH_SECONDS * 1000;
     let oldest = 0;
     let looks = 0;
-    while (Date.now() < until) {
+    while (performance.now() < until) {
       oldest = Math.max(oldest, ageOf(await this.#options.client.getCluster(signal)));
       looks += 1;
       await sleep(LOOK_EVERY_MS, undefined, { signal });

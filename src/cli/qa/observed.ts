@@ -31,7 +31,7 @@ export async function observe(
     if (states.at(-1) !== state) states.push(state);
   });
   try {
-    const begun = Date.now();
+    const begun = performance.now();
     let lines = 0;
     const operation = await waitForOperation(client, (await begin()).id, {
       signal,
@@ -42,7 +42,7 @@ export async function observe(
       },
     });
     if (operation.status !== 'succeeded') throw failureOf(operation);
-    return { operation, states, lines, seconds: (Date.now() - begun) / 1000 };
+    return { operation, states, lines, seconds: (performance.now() - begun) / 1000 };
   } finally {
     watching.abort();
     await watched.ended;

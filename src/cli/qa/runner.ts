@@ -75,7 +75,7 @@ class PlaybookRun {
   constructor(world: QaWorld, options: RunOptions) {
     this.#world = world;
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   async scenario(scenario: QaScenario): Promise<void> {

@@ -21,7 +21,12 @@ export class ActivityTeller {
   readonly #lifetime = new AbortController();
   #toldAt = -Infinity;
 
-  constructor(vs: Vs, service: Service, log: Pick<vscode.LogOutputChannel, 'warn'>, now: () => number = Date.now) {
+  constructor(
+    vs: Vs,
+    service: Service,
+    log: Pick<vscode.LogOutputChannel, 'warn'>,
+    now: () => number = () => performance.now(),
+  ) {
     this.#vs = vs;
     this.#service = service;
     this.#log = log;

@@ -41,7 +41,7 @@ interface ListedFolder {
   readonly row: FolderRow;
   readonly entries: readonly FileEntry[] | undefined;
   readonly error: unknown;
-  /** When it was listed, in milliseconds since 1970; undefined where that is not true any more. */
+  /** When it was listed, in milliseconds of `performance.now()`; undefined where that is not true any more. */
   readonly at: number | undefined;
 }
 
@@ -176,7 +176,7 @@ export class SeatFilesTree {
   #list(row: FolderRow, folder: SeatFilePlace): Promise<ListedFolder> {
     const key = keyOf(folder);
     const known = this.#folders.get(key);
-    if (known?.at !== undefined && (this.#files.isWatched(folder) || Date.now() - known.at < UNWATCHED_MS)) {
+    if (known?.at !== undefined && (this.#files.isWatched(folder) || performance.now() - known.at < UNWATCHED_MS)) {
       const same = { ...known, row };
       this.#folders.set(key, same);
       return Promise.resolve(same);
@@ -187,7 +187,7 @@ export class SeatFilesTree {
   }
 
   async #ask(key: string, row: FolderRow, folder: SeatFilePlace): Promise<ListedFolder> {
-    const at = Date.now();
+    const at = performance.now();
     this.#keep(key, { row, entries: this.#folders.get(key)?.entries, error: undefined, at });
     const answer = await this.#files.list(folder).then(
       (entries) => ({ entries, error: undefined }),

@@ -10,8 +10,12 @@ import type { ClusterRecords } from './cluster-records.ts';
 import type { ClusterService } from './cluster-service.ts';
 import { decideIdle } from './idle/idle.ts';
 import { readServerBusy } from './idle/jobs.ts';
+import { ObservedIdle, readMoment, type Moment } from './idle/observed-idle.ts';
 import type { ServerFiles } from './server-files.ts';
 import type { SkyAccess } from './sky-access.ts';
+
+/** The announced time is told anew where it has moved by more than this, in milliseconds. */
+const TELL_AGAIN_MS = 10_000;
 
 export interface IdleWatchOptions {
   readonly records: ClusterRecords;
@@ -21,52 +25,84 @@ export interface IdleWatchOptions {
   readonly files: ServerFiles;
   readonly timing: Timing;
   readonly log: FastifyBaseLogger;
+  /** What time it is; default: by the clocks of this machine. */
+  readonly clock?: () => Moment;
 }
 
 export class IdleWatch {
   readonly #options: IdleWatchOptions;
+  readonly #clock: () => Moment;
+  readonly #idle: ObservedIdle;
 
   constructor(options: IdleWatchOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? readMoment;
+    this.#idle = new ObservedIdle(options.timing.idleCheckMs);
   }
 
+  /** Judges again and again until the signal ends it; what fails is logged. */
   async run(signal: AbortSignal): Promise<void> {
     const { timing, log } = this.#options;
     while (!signal.aborted) {
-      await this.check(Date.now(), signal).catch((error: unknown) => {
+      const begun = this.#clock().steady;
+      await this.check(signal).catch((error: unknown) => {
         if (!signal.aborted) log.warn({ err: error }, 'it could not be judged whether anybody works with the server');
       });
-      await sleep(timing.idleCheckMs, undefined, { signal }).catch(() => undefined);
+      // Looks are evenly spaced, however long they take: what is over the interval does not count. Timers are a bit early.
+      const restMs = Math.max(0, Math.ceil(timing.idleCheckMs - (this.#clock().steady - begun)) + 1);
+      await sleep(restMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Judges once. @param now ms since 1970 */
-  async check(now: number, signal: AbortSignal): Promise<void> {
+  /** Judges once. @throws the signal's reason */
+  async check(signal: AbortSignal): Promise<void> {
+    const now = this.#clock();
+    this.#idle.begin(now);
+    try {
+      await this.#judge(now, signal);
+    } finally {
+      this.#idle.end(this.#clock());
+    }
+  }
+
+  async #judge(now: Moment, signal: AbortSignal): Promise<void> {
+    const { records } = this.#options;
+    const row = this.#watched();
+    if (row === undefined) return;
+    const busy = await this.#busy(row, this.#idle.count(row, now), signal);
+    const heard = this.#watched();
+    if (heard === undefined) return;
+    // A job is work like typing is.
+    const worked = busy === true ? records.change({ activity_at: new Date(now.date).toISOString() }) : undefined;
+    const idleMs = this.#idle.count(worked ?? heard, now);
+    const limitMinutes = heard.config.autostop_minutes ?? 0;
+    // Whoever took the announcement back has a reason.
+    const announcedMs = heard.stops_at === null ? null : this.#idle.announcedMs;
+    const decision = decideIdle({ idleMs, limitMinutes, announcedMs, busy });
+    if (decision.kind === 'stop') await this.#stop(heard, limitMinutes, signal);
+    else this.#announce(heard, decision.kind === 'warn' ? decision.atMs : null, idleMs, now);
+  }
+
+  /** The server, where it runs, is to stop when idle, and nothing is done with it at the moment. */
+  #watched(): ClusterRow | undefined {
     const { records, engine } = this.#options;
     const row = records.find();
-    const limitMinutes = row?.config.autostop_minutes ?? 0;
-    if (row?.status !== 'running' || limitMinutes === 0 || engine.isBusy(CLUSTER_SUBJECT)) return;
-    const busy = await this.#busy(row, now, signal);
-    const heard = records.find();
-    if (heard?.status !== 'running' || engine.isBusy(CLUSTER_SUBJECT)) return;
-    // A job is work like typing is.
-    if (busy === true) records.change({ activity_at: new Date(now).toISOString() });
-    const decision = decideIdle({
-      now,
-      limitMinutes,
-      activityAt: busy === true ? now : activityOf(heard),
-      announcedAt: heard.stops_at === null ? null : Date.parse(heard.stops_at),
-      busy,
-    });
-    if (decision.kind === 'warn') records.change({ stops_at: new Date(decision.stopsAt).toISOString() });
-    else if (decision.kind === 'stop') await this.#stop(heard, limitMinutes, signal);
-    else records.change({ stops_at: null });
+    if (row?.status !== 'running' || engine.isBusy(CLUSTER_SUBJECT)) return undefined;
+    return (row.config.autostop_minutes ?? 0) === 0 ? undefined : row;
+  }
+
+  /** @param atMs the idle time at which it stops; null where it does not */
+  #announce({ stops_at }: ClusterRow, atMs: number | null, idleMs: number, now: Moment): void {
+    this.#idle.announcedMs = atMs;
+    const stopsAt = atMs === null ? null : now.date + atMs - idleMs;
+    const isTold = stopsAt !== null && stops_at !== null && Math.abs(stopsAt - Date.parse(stops_at)) <= TELL_AGAIN_MS;
+    if (!isTold) this.#options.records.change({ stops_at: stopsAt === null ? null : new Date(stopsAt).toISOString() });
   }
 
   /** Whether a job runs; null where that cannot be known. Nobody is asked while somebody types. */
-  async #busy(row: ClusterRow, now: number, signal: AbortSignal): Promise<boolean | null> {
+  async #busy(row: ClusterRow, idleMs: number, signal: AbortSignal): Promise<boolean | null> {
     const { access, files, timing } = this.#options;
-    if (now - activityOf(row) < timing.idleCheckMs) return null;
+    if (idleMs < timing.idleCheckMs) return null;
     try {
       const sky = await access.recent(row.config.sky_path, signal);
       return await readServerBusy(files.shell(row, sky), signal);
@@ -90,9 +126,4 @@ export class IdleWatch {
       log.info({ err: error }, 'an idle server cannot be stopped now');
     }
   }
-}
-
-/** When somebody last worked with it, or it came up: ms since 1970. */
-function activityOf({ activity_at, launched_at }: ClusterRow): number {
-  return Math.max(activity_at === null ? 0 : Date.parse(activity_at), (launched_at ?? 0) * 1000);
 }

@@ -21,13 +21,13 @@ export class SkyAccess {
   async find(path: string | undefined, signal: AbortSignal): Promise<Sky> {
     try {
       const sky = await this.#finding.run(path ?? '', signal, (shared) => this.#finder.find(path, shared));
-      this.#found = { path, sky, until: Date.now() + KEPT_MS };
+      this.#found = { path, sky, until: performance.now() + KEPT_MS };
       this.#missed = undefined;
       return sky;
     } catch (error) {
       if (!signal.aborted) {
         this.#found = undefined;
-        this.#missed = { path, error, until: Date.now() + MISSED_MS };
+        this.#missed = { path, error, until: performance.now() + MISSED_MS };
       }
       throw error;
     }
@@ -36,8 +36,8 @@ export class SkyAccess {
   /** As found some minutes ago, for those that only look. @throws SkyNotInstalledError */
   async recent(path: string | undefined, signal: AbortSignal): Promise<Sky> {
     const [found, missed] = [this.#found, this.#missed];
-    if (found !== undefined && found.path === path && found.until > Date.now()) return found.sky;
-    if (missed !== undefined && missed.path === path && missed.until > Date.now()) throw missed.error;
+    if (found !== undefined && found.path === path && found.until > performance.now()) return found.sky;
+    if (missed !== undefined && missed.path === path && missed.until > performance.now()) throw missed.error;
     return this.find(path, signal);
   }
 

@@ -77,12 +77,12 @@ export function findMachineProcesses(signs: MachineSigns): ProcessEntry[] {
 
 /** Kills the processes of a machine until there are none. @throws UnavailableError naming those that still run after 15 s */
 export async function endMachineProcesses(signs: MachineSigns): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
+  const deadline = performance.now() + DEADLINE_MS;
   for (;;) {
     const found = findMachineProcesses(signs);
     if (found.length === 0) return;
     for (const entry of found) signalProcess(entry, 'SIGKILL');
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       const list = found.map((entry) => `${entry.pid} (${entry.name})`).join(', ');
       throw new UnavailableError(`Some processes of the seat could not be ended: ${list}. End them and try again.`);
     }

@@ -126,12 +126,12 @@ export class TemplateStore {
 
   #hasGivenUp(name: string): boolean {
     const failures = this.#failures.get(name);
-    return failures !== undefined && failures.count >= FAILURES && Date.now() < failures.until;
+    return failures !== undefined && failures.count >= FAILURES && performance.now() < failures.until;
   }
 
   #countFailure(name: string): void {
     const count = (this.#failures.get(name)?.count ?? 0) + 1;
-    this.#failures.set(name, { count, until: Date.now() + GIVE_UP_MS });
+    this.#failures.set(name, { count, until: performance.now() + GIVE_UP_MS });
   }
 
   async #findOrMake(name: string, fit: TemplateFit, image: MachineImage, signal: AbortSignal): Promise<ReadyTemplate> {

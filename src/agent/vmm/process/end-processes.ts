@@ -31,12 +31,12 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
  * @throws UnavailableError naming those that still run after 15 s, such as ones of another user
  */
 export async function endSeatProcesses(signs: SeatSigns): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
+  const deadline = performance.now() + DEADLINE_MS;
   for (let quietLooks = 0; quietLooks < QUIET_LOOKS;) {
     const found = findSeatProcesses(signs);
     quietLooks = found.length === 0 ? quietLooks + 1 : 0;
     for (const entry of found) signalProcess(entry, 'SIGKILL');
-    if (found.length > 0 && Date.now() > deadline) {
+    if (found.length > 0 && performance.now() > deadline) {
       const list = found.map((entry) => `${entry.pid} (${entry.name})`).join(', ');
       throw new UnavailableError(`Some processes of the seat could not be ended: ${list}. End them and try again.`);
     }
@@ -46,7 +46,7 @@ export async function endSeatProcesses(signs: SeatSigns): Promise<void> {
 
 /** Asks a process to end and waits for that, at most `waitMs`; it may still run afterwards. */
 export async function askToEnd(identity: ProcessIdentity, waitMs: number): Promise<void> {
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   signalProcess(identity, 'SIGTERM');
-  while (isAlive(identity) && Date.now() < deadline) await sleep(PAUSE_MS);
+  while (isAlive(identity) && performance.now() < deadline) await sleep(PAUSE_MS);
 }

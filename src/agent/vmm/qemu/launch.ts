@@ -84,14 +84,14 @@ function killIfAlive(identity: ProcessIdentity): void {
 
 /** Kills a process and all of its session; also where it has ended. @throws UnavailableError naming what does not end */
 export async function endSession(leader: ProcessIdentity): Promise<void> {
-  const deadline = Date.now() + END_MS;
+  const deadline = performance.now() + END_MS;
   killIfAlive(leader);
-  while (isAlive(leader) && Date.now() < deadline) await sleep(PAUSE_MS);
+  while (isAlive(leader) && performance.now() < deadline) await sleep(PAUSE_MS);
   for (;;) {
     const left = findSession(leader);
     if (left.length === 0) return;
     left.forEach(killIfAlive);
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       const list = left.map((entry) => entry.pid).join(', ');
       throw new UnavailableError(`The processes ${list} of a machine could not be ended. End them and try again.`);
     }

@@ -20,10 +20,10 @@ function isTooEarly(error: unknown): boolean {
 async function connectWhenReady(path: string, options: QmpOptions, deadline: number): Promise<QmpClient> {
   for (;;) {
     try {
-      return await QmpClient.connect(path, { ...options, deadlineMs: Math.max(1, deadline - Date.now()) });
+      return await QmpClient.connect(path, { ...options, deadlineMs: Math.max(1, deadline - performance.now()) });
     } catch (error) {
       if (!isTooEarly(error)) throw error;
-      if (Date.now() >= deadline) throw new TimedOutError('QEMU has not opened its monitor in time.');
+      if (performance.now() >= deadline) throw new TimedOutError('QEMU has not opened its monitor in time.');
     }
     await sleep(PAUSE_MS);
   }
@@ -42,5 +42,5 @@ export async function explain(started: Started, error: unknown): Promise<unknown
 export async function connectToStarted(path: string, started: Started, signal: AbortSignal): Promise<QmpClient> {
   const gone = new AbortController();
   void started.ended.then((error) => gone.abort(error));
-  return connectWhenReady(path, { signal: AbortSignal.any([signal, gone.signal]) }, Date.now() + START_MS);
+  return connectWhenReady(path, { signal: AbortSignal.any([signal, gone.signal]) }, performance.now() + START_MS);
 }

@@ -41,14 +41,14 @@ async function leaveMemoryOut(monitor: QmpClient): Promise<void> {
 }
 
 async function waitUntilMoved(monitor: QmpClient, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + MOVE_MS;
+  const deadline = performance.now() + MOVE_MS;
   for (;;) {
     const { status, 'error-desc': reason } = await monitor.execute('query-migrate', migrationSchema);
     if (status === 'completed') return;
     if (status === 'failed' || status === 'cancelled') {
       throw new UnavailableError(`QEMU could not move the state of the machine: ${reason ?? 'it does not say why'}.`);
     }
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new TimedOutError(`QEMU has not moved the state of the machine within ${MOVE_MS / 1000} s.`);
     }
     await sleep(PAUSE_MS, undefined, { signal });

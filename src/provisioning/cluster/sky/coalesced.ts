@@ -38,7 +38,7 @@ export class Coalesced<T> {
   }
 
   #find(key: string): Shared<T> | undefined {
-    for (const [name, shared] of this.#shared) if (shared.until <= Date.now()) this.#shared.delete(name);
+    for (const [name, shared] of this.#shared) if (shared.until <= performance.now()) this.#shared.delete(name);
     return this.#shared.get(key);
   }
 
@@ -47,7 +47,7 @@ export class Coalesced<T> {
     const shared: Shared<T> = { work: work(abort.signal), abort, waiting: 0, until: Infinity };
     this.#shared.set(key, shared);
     shared.work.then(
-      () => (shared.until = Date.now() + this.#options.keepMs),
+      () => (shared.until = performance.now() + this.#options.keepMs),
       () => this.#forget(key, shared),
     );
     return shared;

@@ -106,9 +106,9 @@ class Absence {
   /** Waits before the next attempt. @throws `error` when the server has been away for too long */
   async wait(error: ServerAwayError): Promise<void> {
     const { times } = this.#following;
-    this.#since ??= Date.now();
+    this.#since ??= performance.now();
     this.#pause = Math.min(this.#pause * 2 || times.firstPause, times.longestPause);
-    const away = Date.now() - this.#since;
+    const away = performance.now() - this.#since;
     if (away >= times.giveUpAfter) throw error;
     if (away >= times.startAfter && !this.#started) {
       this.#started = true;

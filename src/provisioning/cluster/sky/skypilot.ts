@@ -112,7 +112,8 @@ export class SkyPilot implements Sky {
     const cluster = `${this.#parts.endpoint.url} ${record.name} `;
     const key = `${cluster}${record.hash ?? ''} ${record.launchedAt ?? ''}`;
     for (const [other, { until }] of addresses) {
-      const isOver = until <= Date.now() || (other.startsWith(cluster) && (other !== key || record.status !== 'UP'));
+      const isOver =
+        until <= performance.now() || (other.startsWith(cluster) && (other !== key || record.status !== 'UP'));
       if (isOver) addresses.delete(other);
     }
     if (record.status !== 'UP') return null;
@@ -122,7 +123,7 @@ export class SkyPilot implements Sky {
       signal.throwIfAborted();
       return null;
     });
-    addresses.set(key, { ip, until: Date.now() + (ip === null ? ADDRESS_MS.missing : ADDRESS_MS.found) });
+    addresses.set(key, { ip, until: performance.now() + (ip === null ? ADDRESS_MS.missing : ADDRESS_MS.found) });
     return ip;
   }
 
@@ -215,9 +216,9 @@ export class SkyPilot implements Sky {
 
   async #cancelByRest(id: string, signal: AbortSignal): Promise<void> {
     await this.#rest.ask('/api/cancel', { request_ids: [id] }, DEADLINES.cancel, signal);
-    const deadline = Date.now() + DEADLINES.cancel;
+    const deadline = performance.now() + DEADLINES.cancel;
     while ((await this.#rest.requests({ id }, signal)).some((row) => row.request_id === id && isActive(row))) {
-      if (Date.now() >= deadline) {
+      if (performance.now() >= deadline) {
         throw new UnavailableError('SkyPilot did not cancel its request in time. Destroy the server to be sure.');
       }
       await sleep(CANCEL_POLL_MS, undefined, { signal });

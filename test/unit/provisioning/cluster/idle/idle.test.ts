@@ -32,7 +32,7 @@ interface Stop {
 /** Plays a day in steps of 10 s as the watch would see it, until the server is stopped. */
 function play(day: readonly Stretch[], limitMinutes: number): { stop: Stop | undefined } {
   let activityAt = 0;
-  let announcedAt: number | null = null;
+  let announcedMs: number | null = null;
   let announcedSince = 0;
   let workedAt = 0;
   let unreachableAt = -Infinity;
@@ -43,19 +43,22 @@ function play(day: readonly Stretch[], limitMinutes: number): { stop: Stop | und
       const runs = kind === 'job' || kind === 'job and typing';
       if (types || runs) workedAt = now;
       // An editor tells of typing at most once a minute.
+      const seen = activityAt;
       if (types && now - activityAt >= MINUTE) activityAt = now;
       if (kind === 'unreachable') unreachableAt = now;
       if (now % CHECK_EVERY !== 0) continue;
       const busy = kind === 'unreachable' ? null : runs;
       if (busy === true) activityAt = now;
-      const decision = decideIdle({ now, limitMinutes, activityAt, announcedAt, busy });
+      if (activityAt !== seen) announcedMs = null;
+      const decision = decideIdle({ idleMs: now - activityAt, limitMinutes, announcedMs, busy });
       if (decision.kind === 'stop') {
         assert.ok(!types && !runs, `stopped at ${now / MINUTE} min, although somebody works`);
-        const stop = { at: now, announcedFor: announcedAt ?? NaN, announcedSince, workedAt, unreachableAt };
+        const announcedFor = activityAt + (announcedMs ?? NaN);
+        const stop = { at: now, announcedFor, announcedSince, workedAt, unreachableAt };
         return { stop };
       }
-      if (decision.kind === 'warn' && announcedAt === null) announcedSince = now;
-      announcedAt = decision.kind === 'warn' ? decision.stopsAt : null;
+      if (decision.kind === 'warn' && announcedMs === null) announcedSince = now;
+      announcedMs = decision.kind === 'warn' ? decision.atMs : null;
     }
   }
   return { stop: undefined };
@@ -85,38 +88,40 @@ describe('idle', () => {
     assert.ok(stops >= 200);
   });
 
-  const idle: IdleFacts = { now: 100 * MINUTE, limitMinutes: 30, activityAt: 0, announcedAt: null, busy: false };
+  const idle: IdleFacts = { idleMs: 100 * MINUTE, limitMinutes: 30, announcedMs: null, busy: false };
 
   it('warns 5 min before, then stops', () => {
-    assert.deepEqual(decideIdle({ ...idle, now: 24.9 * MINUTE }), { kind: 'active' });
-    const warned = decideIdle({ ...idle, now: 25 * MINUTE });
-    assert.deepEqual(warned, { kind: 'warn', stopsAt: 30 * MINUTE });
-    assert.deepEqual(decideIdle({ ...idle, now: 29 * MINUTE, announcedAt: 30 * MINUTE }), warned);
-    assert.deepEqual(decideIdle({ ...idle, now: 30 * MINUTE, announcedAt: 30 * MINUTE }), { kind: 'stop' });
+    assert.deepEqual(decideIdle({ ...idle, idleMs: 24.9 * MINUTE }), { kind: 'active' });
+    const warned = decideIdle({ ...idle, idleMs: 25 * MINUTE });
+    assert.deepEqual(warned, { kind: 'warn', atMs: 30 * MINUTE });
+    assert.deepEqual(decideIdle({ ...idle, idleMs: 29 * MINUTE, announcedMs: 30 * MINUTE }), warned);
+    assert.deepEqual(decideIdle({ ...idle, idleMs: 30 * MINUTE, announcedMs: 30 * MINUTE }), { kind: 'stop' });
     assert.deepEqual(
-      decideIdle({ ...idle, now: 11 * MINUTE, warnMinutes: 20 }),
+      decideIdle({ ...idle, idleMs: 11 * MINUTE, warnMinutes: 20 }),
       { kind: 'active' },
       'half of the limit',
     );
-    assert.equal(decideIdle({ ...idle, now: 15 * MINUTE, warnMinutes: 20 }).kind, 'warn');
+    assert.equal(decideIdle({ ...idle, idleMs: 15 * MINUTE, warnMinutes: 20 }).kind, 'warn');
   });
 
   it('announces a stop before it, however late it comes', () => {
-    const warned = decideIdle(idle);
-    assert.deepEqual(warned, { kind: 'warn', stopsAt: idle.now + GRACE_MS });
-    assert.equal(decideIdle({ ...idle, now: idle.now + 1, announcedAt: idle.now + GRACE_MS }).kind, 'warn');
-    assert.equal(decideIdle({ ...idle, now: idle.now + GRACE_MS, announcedAt: idle.now + GRACE_MS }).kind, 'stop');
+    const { idleMs } = idle;
+    const announcedMs = idleMs + GRACE_MS;
+    assert.deepEqual(decideIdle(idle), { kind: 'warn', atMs: announcedMs });
+    assert.equal(decideIdle({ ...idle, idleMs: idleMs + 1, announcedMs }).kind, 'warn');
+    assert.equal(decideIdle({ ...idle, idleMs: announcedMs, announcedMs }).kind, 'stop');
   });
 
   it('takes an announcement back when somebody works again', () => {
-    const announced = { ...idle, now: 29 * MINUTE, announcedAt: 30 * MINUTE };
-    assert.deepEqual(decideIdle({ ...announced, activityAt: 28.9 * MINUTE }), { kind: 'active' });
+    const announced = { ...idle, idleMs: 29 * MINUTE, announcedMs: 30 * MINUTE };
+    assert.deepEqual(decideIdle({ ...announced, idleMs: 0.1 * MINUTE }), { kind: 'active' });
     assert.deepEqual(decideIdle({ ...announced, busy: true }), { kind: 'active' });
   });
 
   it('stops nothing where nobody can tell whether a job runs, or where the limit is 0', () => {
-    assert.equal(decideIdle({ ...idle, announcedAt: 30 * MINUTE, busy: null }).kind, 'warn');
-    assert.equal(decideIdle({ ...idle, announcedAt: 30 * MINUTE, busy: false }).kind, 'stop');
-    assert.deepEqual(decideIdle({ ...idle, announcedAt: 30 * MINUTE, limitMinutes: 0 }), { kind: 'never' });
+    const announced = { ...idle, announcedMs: 30 * MINUTE };
+    assert.equal(decideIdle({ ...announced, busy: null }).kind, 'warn');
+    assert.equal(decideIdle({ ...announced, busy: false }).kind, 'stop');
+    assert.deepEqual(decideIdle({ ...announced, limitMinutes: 0 }), { kind: 'never' });
   });
 });
