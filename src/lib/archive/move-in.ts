@@ -16,6 +16,8 @@ export interface MoveInOptions {
 interface Step {
   readonly from: string;
   readonly to: string;
+  /** The folder of `to`. */
+  readonly folder: string;
   /** Relative to the target. */
   readonly path: string;
   /** Where what is replaced goes. */
@@ -25,9 +27,10 @@ interface Step {
 /**
  * Moves all that is in the folder `from` into the folder `to`, both on one file system. What is replaced comes back when
  * something fails in the middle.
+ * @returns the folders in which something is new, which may have to be flushed
  * @throws ConflictError naming the first file that is there already; the file system's errors
  */
-export async function moveIn(from: string, to: string, options: MoveInOptions): Promise<void> {
+export async function moveIn(from: string, to: string, options: MoveInOptions): Promise<ReadonlySet<string>> {
   const steps: Step[] = [];
   await plan(from, to, '', options, steps);
   await mkdir(options.aside, { mode: 0o700 });
@@ -41,6 +44,7 @@ export async function moveIn(from: string, to: string, options: MoveInOptions): 
     for (const step of done.toReversed()) await takeBack(step);
     throw error;
   }
+  return new Set(steps.map(({ folder }) => folder));
 }
 
 async function plan(from: string, to: string, below: string, options: MoveInOptions, steps: Step[]): Promise<void> {
@@ -50,9 +54,9 @@ async function plan(from: string, to: string, below: string, options: MoveInOpti
     if (there?.isDirectory() === true && (await lstat(source)).isDirectory()) {
       await plan(source, target, `${path}/`, options, steps);
     } else if (there === undefined) {
-      steps.push({ from: source, to: target, path, aside: undefined });
+      steps.push({ from: source, to: target, folder: to, path, aside: undefined });
     } else if (options.overwrite) {
-      steps.push({ from: source, to: target, path, aside: join(options.aside, String(steps.length)) });
+      steps.push({ from: source, to: target, folder: to, path, aside: join(options.aside, String(steps.length)) });
     } else {
       throw exists(path, options.show);
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
+import { flushFolders, flushTree } from '../../lib/archive/flush.ts';
 import { moveIn } from '../../lib/archive/move-in.ts';
 import { findUnreadable, packTree, type PackOptions } from '../../lib/archive/pack.ts';
 import { MAX_ARCHIVE_ENTRIES, unpackInto } from '../../lib/archive/unpack.ts';
@@ -88,7 +89,7 @@ async function* continued(first: IteratorResult<Buffer>, rest: AsyncGenerator<Bu
   yield* rest;
 }
 
-/** Unpacks under a temporary name in the folder itself, then moves all to its place. */
+/** Unpacks under a temporary name in the folder itself, flushes all, then moves it to its place. */
 async function unpack(
   exchange: Exchange,
   options: ArchiveOptions,
@@ -108,19 +109,23 @@ async function unpack(
     try {
       await inFolder(spot.folder, async (held) => {
         const temporary = held.at(name);
+        let changed: ReadonlySet<string>;
         await mkdir(temporary, { mode: 0o700 });
         try {
           await mkdir(join(temporary, 'new'), { mode: 0o700 });
           await unpackInto(join(temporary, 'new'), boundedBody(request, maxBytes), bounds);
+          // Before the names are: no power failure leaves a name without its content.
+          await flushTree(join(temporary, 'new'));
           if (!(await held.isAt(spot.folder)))
             throw new ForbiddenError('The folder was moved meanwhile. Nothing was unpacked.');
           const show = (path: string) => quotePath([...names, path]);
           const moving = { overwrite, aside: join(temporary, 'old'), show };
-          await locks.with([spot.folder], () => moveIn(join(temporary, 'new'), held.at('.'), moving));
+          changed = await locks.with([spot.folder], () => moveIn(join(temporary, 'new'), held.at('.'), moving));
         } finally {
           await rm(temporary, { recursive: true, force: true, maxRetries: RETRIES });
         }
         await held.sync();
+        await flushFolders(changed);
       });
     } catch (error) {
       await unmakeParents(spot);
