@@ -1,7 +1,7 @@
 /** What is known to be in the folders of one seat while events tell of every change. Pure. */
 import type { FileEntry } from '../../protocol/files.ts';
 
-/** Names that are kept for one seat; what is beyond is asked for. */
+/** Names that are kept for one seat, each folder that was listed being one more; what is beyond is asked for. */
 const MAX_NAMES = 50_000;
 
 /** What is behind a name. Only a folder is looked into: what is behind a link changes without an event of its path. */
@@ -49,6 +49,7 @@ export class KnownNames {
       if (names === undefined || names.has(name)) continue;
       names.set(name, 'unknown');
       this.#count += 1;
+      if (this.#count > MAX_NAMES) this.#forgetAll();
     }
   }
 
@@ -62,19 +63,24 @@ export class KnownNames {
 
   #remember(folder: string, entries: readonly FileEntry[], created: readonly string[]): void {
     this.#forget(folder);
-    if (entries.length > MAX_NAMES) return;
-    if (this.#count + entries.length > MAX_NAMES) {
-      this.#folders.clear();
-      this.#count = 0;
-    }
     const names = new Map(entries.map((entry) => [entry.name, kindOf(entry)]));
     for (const name of created) if (!names.has(name)) names.set(name, 'unknown');
+    const count = 1 + names.size;
+    if (count > MAX_NAMES) return;
+    if (this.#count + count > MAX_NAMES) this.#forgetAll();
     this.#folders.set(folder, names);
-    this.#count += names.size;
+    this.#count += count;
+  }
+
+  #forgetAll(): void {
+    this.#folders.clear();
+    this.#count = 0;
   }
 
   #forget(folder: string): void {
-    this.#count -= this.#folders.get(folder)?.size ?? 0;
+    const names = this.#folders.get(folder);
+    if (names === undefined) return;
+    this.#count -= 1 + names.size;
     this.#folders.delete(folder);
   }
 }

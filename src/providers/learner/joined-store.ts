@@ -1,11 +1,21 @@
 /** Keeps the joined seats in the key store: their codes and tokens are keys to the seats. */
+import * as z from 'zod/mini';
 import type { Secrets } from '../secrets.ts';
 import { joinedId, joinedSeatSchema, type JoinedSeat } from './joined-seat.ts';
 
 const PREFIX = 'carapace.joined ';
 
-/** Joined seats that are kept; nobody is in more workshops at once. */
+/** Joined seats that are kept, those that were joined last; nobody is in more workshops at once. */
 const MAX_SEATS = 100;
+
+/** `kept_at` is when it was kept last, in milliseconds since 1970; one of an earlier version has none. */
+const keptSchema = z.extend(joinedSeatSchema, { kept_at: z.optional(z.number()) });
+
+interface Kept {
+  readonly key: string;
+  readonly record: JoinedSeat;
+  readonly at: number;
+}
 
 /** Whether a name in the key store is that of a joined seat. */
 export function isJoinedKey(key: string): boolean {
@@ -14,39 +24,52 @@ export function isJoinedKey(key: string): boolean {
 
 export class JoinedStore {
   readonly #secrets: Secrets;
+  readonly #now: () => number;
 
-  constructor(secrets: Secrets) {
+  /** @param now milliseconds since 1970 */
+  constructor(secrets: Secrets, now: () => number = Date.now) {
     this.#secrets = secrets;
+    this.#now = now;
   }
 
   /**
-   * All of them, by id; undefined where the key store cannot tell. What cannot be read, such as one of a later version,
-   * is passed over.
+   * All of them, by id, at most {@link MAX_SEATS}; undefined where the key store cannot tell. What cannot be read, such as
+   * one of a later version, is passed over.
    */
   async all(): Promise<Map<string, JoinedSeat> | undefined> {
-    const keys = (await this.#secrets.keys())?.filter(isJoinedKey).slice(0, MAX_SEATS);
-    if (keys === undefined) return undefined;
-    const records = await Promise.all(keys.map((key) => this.#read(key)));
-    return new Map(records.flatMap((record) => (record === undefined ? [] : [[joinedId(record), record]])));
+    const kept = await this.#newestFirst();
+    return kept && new Map(kept.slice(0, MAX_SEATS).map(({ record }) => [joinedId(record), record]));
   }
 
-  get(id: string): Promise<JoinedSeat | undefined> {
-    return this.#read(PREFIX + id);
+  async get(id: string): Promise<JoinedSeat | undefined> {
+    return (await this.#read(PREFIX + id))?.record;
   }
 
+  /** Keeps it; where there are too many then, those go that were not kept anew for the longest time. */
   async put(record: JoinedSeat): Promise<void> {
-    await this.#secrets.store(PREFIX + joinedId(record), JSON.stringify(record));
+    const kept = { ...record, kept_at: this.#now() } satisfies z.infer<typeof keptSchema>;
+    await this.#secrets.store(PREFIX + joinedId(record), JSON.stringify(kept));
+    const old = (await this.#newestFirst())?.slice(MAX_SEATS) ?? [];
+    for (const { key } of old) await this.#secrets.delete(key);
   }
 
   async remove(id: string): Promise<void> {
     await this.#secrets.delete(PREFIX + id);
   }
 
-  async #read(key: string): Promise<JoinedSeat | undefined> {
+  async #newestFirst(): Promise<Kept[] | undefined> {
+    const keys = (await this.#secrets.keys())?.filter(isJoinedKey);
+    if (keys === undefined) return undefined;
+    const found = await Promise.all(keys.map((key) => this.#read(key)));
+    return found.filter((kept) => kept !== undefined).sort((one, other) => other.at - one.at);
+  }
+
+  async #read(key: string): Promise<Kept | undefined> {
     const text = await this.#secrets.get(key);
     if (text === undefined) return undefined;
     try {
-      return joinedSeatSchema.parse(JSON.parse(text));
+      const { kept_at: at = 0, ...record } = keptSchema.parse(JSON.parse(text));
+      return { key, record, at };
     } catch {
       return undefined;
     }

@@ -36,6 +36,29 @@ function openWindow(storage = keyStore()) {
 }
 
 describe('the workshops that were joined', () => {
+  it('are 100 at most: those that were joined last', async () => {
+    const storage = keyStore();
+    let now = 1_000;
+    const store = new JoinedStore(new Secrets(storage, quiet, () => undefined), () => now);
+    const codes = Array.from({ length: 103 }, (_, index) => `CODE${index}`);
+    // One of an earlier version does not say when it was kept; one of a later version is nobody's to remove.
+    const [early, later] = [joined({ code: 'EARLY' }), 'carapace.joined later'];
+    storage.kept.set(`carapace.joined ${joinedId(early)}`, JSON.stringify(early));
+    storage.kept.set(later, '{}');
+    for (const code of [...codes, 'CODE3']) {
+      now += 1;
+      await store.put(joined({ code }));
+    }
+    now -= 1_000;
+    const kept = [...((await store.all())?.values() ?? [])].map(({ code }) => code);
+    // The fourth was joined again when the hundredth was long there.
+    assert.deepEqual(new Set(kept), new Set(codes.slice(3)));
+    assert.equal(kept[0], 'CODE3');
+    assert.equal(storage.kept.size, 101);
+    assert.ok(storage.kept.has(later));
+    assert.deepEqual(await store.get(joinedId({ server: early.server, code: 'CODE3' })), joined({ code: 'CODE3' }));
+  });
+
   it('are there again in the next window, in the order of their names', async () => {
     const { storage, learners } = openWindow();
     const other = { workshop: 'ws-two', workshop_name: 'Advanced', number: 1, learner_token: 'other' };
