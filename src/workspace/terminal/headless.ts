@@ -2,6 +2,8 @@
 import * as unicode11 from '@xterm/addon-unicode11';
 import * as headless from '@xterm/headless';
 import type { IBufferCell, Terminal } from '@xterm/headless';
+import { LinkBook } from './link-book.ts';
+import { boundStrings, type StringParsers } from './string-bounds.ts';
 
 /** A cell's appearance, or the one that the next character will get. Underlines and links are not public. */
 export interface CellStyle extends Pick<
@@ -61,8 +63,10 @@ export interface Internals {
     readonly glevel: number;
     readonly _charsets: readonly CharacterSet[];
   };
-  readonly _oscLinkService: { getLinkData(id: number): { readonly uri: string; readonly id?: string } | undefined };
+  readonly _oscLinkService: Pick<LinkBook, 'registerLink' | 'addLineToLink' | 'getLinkData'>;
   readonly _inputHandler: {
+    /** `precedingJoinState` is 0 where the next mark has no character to join, as after a sequence. */
+    readonly _parser: StringParsers & { readonly precedingJoinState: number };
     readonly _windowTitle: string;
     readonly _curAttrData: CellStyle;
     /** Takes output in at once; the public way does so at some later time. */
@@ -95,7 +99,16 @@ export function headlessTerminal(cols: number, rows: number, scrollback: number)
   terminal.unicode.activeVersion = UNICODE_VERSION;
   boundRepetitions(terminal);
   boundMarks(terminal);
+  boundStrings(terminal._core._inputHandler._parser);
+  keepLinks(terminal._core._oscLinkService, new LinkBook());
   return terminal;
+}
+
+/** Has the terminal keep its links in the book. */
+function keepLinks(service: Internals['_oscLinkService'], book: LinkBook): void {
+  service.registerLink = (link) => book.registerLink(link);
+  service.addLineToLink = () => book.addLineToLink();
+  service.getLinkData = (number) => book.getLinkData(number);
 }
 
 /** Of marks and joiners that one cell has, with its character, in units of UTF-16. */

@@ -22,7 +22,7 @@ export function drawScreen(terminal: HeadlessTerminal, scrollback: number): stri
   return drawn + drawState(terminal, active);
 }
 
-/** The tab stops, the saved cursor, the modes, the cursor, and how the next character will look, in this order. */
+/** The tab stops, the saved cursor, the modes, the cursor, how the next character will look, and the last, in this order. */
 function drawState(terminal: HeadlessTerminal, active: IBuffer): string {
   const { buffers, _inputHandler, _charsetService, _oscLinkService } = terminal._core;
   const { tabs, scrollTop, scrollBottom } = buffers.active;
@@ -35,7 +35,27 @@ function drawState(terminal: HeadlessTerminal, active: IBuffer): string {
   const style = _inputHandler._curAttrData;
   drawn += selectStyle(style);
   if (style.extended.urlId !== 0) drawn += selectLink(style, _oscLinkService);
-  return drawn + drawCharacterSets(_charsetService);
+  return drawn + drawCharacterSets(_charsetService) + drawLast(terminal, active);
+}
+
+/**
+ * The last character once more, where it was the last of all: the next output may begin with a mark on it. It has to look
+ * as the next one will, for a change of that would end it.
+ */
+function drawLast(terminal: HeadlessTerminal, buffer: IBuffer): string {
+  const { _inputHandler, buffers } = terminal._core;
+  const { modes } = terminal;
+  if (_inputHandler._parser.precedingJoinState === 0) return '';
+  const line = buffer.getLine(buffer.baseY + buffer.cursorY);
+  const width = line?.getCell(buffer.cursorX - 1)?.getWidth() === 0 ? 2 : 1;
+  const column = buffer.cursorX - width;
+  const cell = line?.getCell(column) as ScreenCell | undefined;
+  const style = _inputHandler._curAttrData;
+  const isAlike = cell !== undefined && selectStyle(cell) === selectStyle(style);
+  if (!isAlike || cell.getChars() === '' || cell.extended.urlId !== style.extended.urlId) return '';
+  const place = moveTo(column, buffer.cursorY - (modes.originMode ? buffers.active.scrollTop : 0));
+  // What is behind it steps back for as much as it is pushed on.
+  return `${place}${modes.insertMode ? `\x1b[${width}P` : ''}${cell.getChars()}`;
 }
 
 function drawSavedCursor({ rows, _core }: HeadlessTerminal): string {

@@ -133,14 +133,23 @@ describe('the screen of a session', function () {
       ['\x1b]2;a tit', 'le\x07x'],
       ['\x1b]8;;https://example', '.com/\x1b\\link\x1b]8;;\x1b\\'],
       ['\x1b(', '0qqq'],
+      // A mark or a joiner on the last character, and its repetition.
+      ['abce', '\u0301x'],
+      ['\x1b[1;31me', '\u0301x'],
+      ['\x1b]8;;https://example.com/\x1b\\e', '\u0301x'],
+      ['\x1b[3;5r\x1b[?6h\r\ne', '\u0301x'],
+      [`${'x'.repeat(COLS - 1)}e`, '\u0301x'],
+      [`${'x'.repeat(COLS - 2)}👩`, '\u200d👩x'],
+      ['世', '\x1b[3bx'],
+      ['a世b\x1b[4h\x1b[1;2He', '\u0301x'],
+      [`${'x'.repeat(COLS - 1)}y\x1b[4h\x1b[1;9H世`, '\u0301x'],
     ];
     for (const [before, after] of cuts) new Pair().tell(before).check(after);
     const letters = Buffer.from('é世👍');
     for (const cut of letters.keys()) new Pair().tell(letters.subarray(0, cut)).check(letters.subarray(cut));
     fc.assert(
       fc.property(fc.array(output, { maxLength: 20 }), between(0, 200), (pieces, at) => {
-        // A mark that is cut from its letter is drawn behind it, until the program draws again.
-        const bytes = Buffer.from(pieces.join('').replaceAll('\u0301', ''));
+        const bytes = Buffer.from(pieces.join(''));
         new Pair().tell(bytes.subarray(0, at)).check(bytes.subarray(at));
       }),
       { numRuns: 400 },
