@@ -120,13 +120,9 @@ describe(`${COUNT} fuzzed requests and as many terminal frames, by the seed ${SE
       assert.equal(readFileSync(join(folder, CANARY.name), 'utf8'), CANARY.content);
     }
     assert.deepEqual(readdirSync(outside), [CANARY.name, CANARY.hidden]);
-    assert.deepEqual(readdirSync(join(home, '..')).sort(), [
-      CANARY.name,
-      CANARY.hidden,
-      'home',
-      'state.json',
-      'workspace.log',
-    ]);
+    // A log that has grown large makes way for a new one.
+    const beside = readdirSync(join(home, '..')).filter((name) => name !== 'workspace-old.log');
+    assert.deepEqual(beside.sort(), [CANARY.name, CANARY.hidden, 'home', 'state.json', 'workspace.log']);
   }
 
   async function fuzz(place: Place, world: World, share: number): Promise<void> {
