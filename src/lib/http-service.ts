@@ -139,7 +139,7 @@ function limitRest({ raw }: FastifyRequest, reply: FastifyReply, restMs: number)
   reply.raw.once('finish', () => {
     if (raw.complete) return;
     const timer = setTimeout(() => {
-      if (!raw.complete) raw.socket.destroy();
+      if (!raw.complete) raw.destroy();
     }, restMs);
     timer.unref();
   });
