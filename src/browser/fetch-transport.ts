@@ -19,6 +19,10 @@ export interface TokenSource {
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const DEFAULT_DEADLINE_MS = 15_000;
+/** A page cannot see how far an upload is: it counts as stalled once a line of this speed had sent it all, in bytes per ms. */
+const SLOWEST_UPLOAD = 8;
+/** The longest time that a timer takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class FetchTransport implements Transport<FetchRequestBody> {
   readonly #base: string;
@@ -41,8 +45,9 @@ export class FetchTransport implements Transport<FetchRequestBody> {
   }
 
   send(request: FetchRequest): Promise<AnswerHeaders> {
-    return this.#within(request, async (signal) => {
+    return this.#within(request, async (signal, begun) => {
       const response = await this.#answer(request, signal);
+      begun();
       await readUpTo(response, MAX_ERROR_BYTES, request.idleMs);
       return headersOf(response);
     });
@@ -52,8 +57,9 @@ export class FetchTransport implements Transport<FetchRequestBody> {
     request: FetchRequest,
     limit: number,
   ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly headers: AnswerHeaders }> {
-    return this.#within(request, async (signal) => {
+    return this.#within(request, async (signal, begun) => {
       const response = await this.#answer(request, signal);
+      begun();
       return { bytes: await readUpTo(response, limit, request.idleMs), headers: headersOf(response) };
     });
   }
@@ -62,19 +68,24 @@ export class FetchTransport implements Transport<FetchRequestBody> {
     return this.#within(request, async (signal) => new FetchBody(await this.#answer(request, signal)));
   }
 
-  /** Under the request's deadline; how long an upload takes is its own business. */
-  async #within<T>(request: FetchRequest, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Under the request's deadline. @param work calls `begun` when an answer has come whose body may take its time */
+  async #within<T>(request: FetchRequest, work: (signal: AbortSignal, begun: () => void) => Promise<T>): Promise<T> {
     request.signal?.throwIfAborted();
-    const deadlineMs = request.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const deadlineMs = deadlineOf(request);
     const deadline = new AbortController();
-    const timer = request.idleMs === undefined ? setTimeout(() => deadline.abort(), deadlineMs) : undefined;
+    const timer = setTimeout(() => deadline.abort(), deadlineMs);
+    const begun = () => {
+      if (request.idleMs !== undefined) clearTimeout(timer);
+    };
     const signals = request.signal === undefined ? [deadline.signal] : [deadline.signal, request.signal];
     try {
-      return await work(AbortSignal.any(signals));
+      return await work(AbortSignal.any(signals), begun);
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof CarapaceError) throw error;
-      const what = deadline.signal.aborted ? `did not answer within ${deadlineMs / 1000} s` : 'cannot be reached';
+      const what = deadline.signal.aborted
+        ? `did not answer within ${Math.ceil(deadlineMs / 1000)} s`
+        : 'cannot be reached';
       throw new UnavailableError(`The server ${what}. Check the network and try again.`, undefined, { cause: error });
     } finally {
       clearTimeout(timer);
@@ -108,6 +119,13 @@ export class FetchTransport implements Transport<FetchRequestBody> {
       referrerPolicy: 'no-referrer',
     });
   }
+}
+
+/** Until the head of the answer, in milliseconds; without `idleMs`, until its end. */
+function deadlineOf({ deadlineMs, idleMs, body }: FetchRequest): number {
+  if (idleMs === undefined) return deadlineMs ?? DEFAULT_DEADLINE_MS;
+  const size = body instanceof Blob ? body.size : (body?.length ?? 0);
+  return Math.min(idleMs + size / SLOWEST_UPLOAD, MAX_TIMER_MS);
 }
 
 async function accepted(response: Response): Promise<Response> {

@@ -43,6 +43,8 @@ export class FileEditor {
   /** What was typed before another version was taken over it. */
   #mine: string | undefined;
   #isSaving = false;
+  /** Files that were wanted before this one are not opened any more. */
+  #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: FileEditorParts) {
@@ -69,6 +71,11 @@ export class FileEditor {
 
   /** Whether there is something that only this page has. */
   get isChanged(): boolean {
+    return this.#isEdited || this.#mine !== undefined;
+  }
+
+  /** Whether the text that is shown is another than the seat's. */
+  get #isEdited(): boolean {
     return this.#file !== undefined && this.#area.value !== this.#file.text;
   }
 
@@ -77,16 +84,21 @@ export class FileEditor {
    * @returns the sentence why it is not edited here; undefined where it is, or the person stays with the other one
    */
   async open({ path, name, size }: FileEntry): Promise<string | undefined> {
+    const turn = (this.#turn += 1);
     if (path === this.#file?.path) {
       this.#area.focus();
       return undefined;
     }
     if (!(await this.#mayClose())) return undefined;
+    const left = this.#area.value;
     const limit = `"${shownName(name)}" is larger than ${MAX_EDIT_BYTES / 1024 / 1024} MiB and can only be downloaded.`;
     if (size > MAX_EDIT_BYTES) return limit;
     const { bytes, etag } = await this.#parts.files.readUpTo(MAX_EDIT_BYTES, path);
+    if (turn !== this.#turn) return undefined;
     const content = editable(bytes);
     if (typeof content === 'string') return uneditableText(shownName(name), content);
+    // Somebody may have typed on while it was on its way.
+    if (this.#area.value !== left && !(await this.#mayClose())) return undefined;
     this.#take({ path, etag, ...content });
     this.#area.focus();
     this.#area.setSelectionRange(0, 0);
@@ -128,7 +140,7 @@ export class FileEditor {
     try {
       const { etag } = await this.#parts.files.stat(file.path);
       if (etag === file.etag || !this.#isStill(file)) return;
-      if (this.isChanged) this.#state.textContent = 'changed here and in the seat';
+      if (this.#isEdited) this.#state.textContent = 'changed here and in the seat';
       else await this.#reload(file);
     } catch (error) {
       if (error instanceof NotFoundError && file === this.#file) this.#state.textContent = 'deleted in the seat';
@@ -186,7 +198,8 @@ export class FileEditor {
   #wrote(file: OpenFile, text: string, etag: string): void {
     if (file !== this.#file) return;
     this.#file = { ...file, text, etag };
-    this.#mine = undefined;
+    // Saving theirs as it is decides nothing.
+    if (text !== file.text) this.#mine = undefined;
   }
 
   async #reload(file: OpenFile): Promise<void> {
@@ -197,7 +210,8 @@ export class FileEditor {
       this.#problem.textContent = uneditableText(shownName(nameOf(file.path)), content);
       return;
     }
-    const mine = this.isChanged ? this.#area.value : undefined;
+    // Theirs may change once more before anybody has looked.
+    const mine = this.#isEdited ? this.#area.value : this.#mine;
     this.#take({ path: file.path, etag, ...content });
     this.#mine = mine;
     this.#show();
@@ -205,15 +219,21 @@ export class FileEditor {
 
   #backToMine(): void {
     if (this.#mine === undefined) return;
+    const other = this.#isEdited ? this.#area.value : undefined;
     this.#area.value = this.#mine;
-    this.#mine = undefined;
+    this.#mine = other;
     this.#show();
     this.#area.focus();
   }
 
   async #mayClose(): Promise<boolean> {
     if (!this.isChanged) return true;
-    const title = `Save "${shownName(nameOf(this.#file?.path ?? ''))}" first?`;
+    const name = shownName(nameOf(this.#file?.path ?? ''));
+    if (!this.#isEdited) {
+      const text = 'The text that "Back to mine" brings back is saved nowhere.';
+      return (await ask({ title: `Close "${name}"?`, text, choices: [DISCARD] })) === DISCARD;
+    }
+    const title = `Save "${name}" first?`;
     const choice = await ask({ title, text: 'It has changes that are not saved.', choices: [SAVE, DISCARD] });
     if (choice === SAVE) await this.#doSave();
     return choice === DISCARD || (choice === SAVE && !this.isChanged);
@@ -242,7 +262,7 @@ export class FileEditor {
     const shown = shownName(path);
     if (this.#title.textContent !== shown) this.#title.textContent = shown;
     this.#area.ariaLabel = `Text of ${shown}`;
-    const state = this.#isSaving ? 'saving…' : this.isChanged ? 'changed' : 'saved';
+    const state = this.#isSaving ? 'saving…' : this.#isEdited ? 'changed' : 'saved';
     if (this.#state.textContent !== state) this.#state.textContent = state;
     this.#save.disabled = this.#isSaving;
     this.#undo.hidden = this.#mine === undefined;

@@ -42,8 +42,8 @@ export class FileWatch {
       } catch (error) {
         if (error instanceof UnauthorizedError) return;
         const isTooMuch = error instanceof TooLargeError || error instanceof NoCapacityError;
-        await pause(isTooMuch ? POLL_MS : backoffMs(attempt, Math.random()), signal);
         if (isTooMuch) this.#tell({ type: 'reset' });
+        await pause(isTooMuch ? POLL_MS : backoffMs(attempt, Math.random()), signal);
       }
     }
   }

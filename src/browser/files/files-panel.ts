@@ -31,6 +31,10 @@ export class FilesPanel {
   #folder = '';
   /** Answers of requests that were made before this one are late. */
   #turn = 0;
+  #uploads = 0;
+  /** Why what the person did last has failed, and why the folder is not read; '' where neither is so. */
+  #failure = '';
+  #unread = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: FilesPanelParts) {
@@ -47,6 +51,11 @@ export class FilesPanel {
     this.#showTrail();
   }
 
+  /** Whether files of this machine are on their way: they end with the page. */
+  get isUploading(): boolean {
+    return this.#uploads > 0;
+  }
+
   /** Reads the folder anew. */
   async refresh(): Promise<void> {
     const turn = (this.#turn += 1);
@@ -55,12 +64,13 @@ export class FilesPanel {
       const entries = await this.#parts.files.list(folder);
       if (turn !== this.#turn) return;
       this.#rows.show(entries);
-      this.#problem.textContent = '';
+      this.#unread = '';
     } catch (error) {
       if (turn !== this.#turn) return;
       if (error instanceof NotFoundError && folder !== '') this.#goTo(parentOf(folder));
-      else this.#problem.textContent = sentenceOf(error);
+      else this.#unread = sentenceOf(error);
     }
+    this.#showProblem();
   }
 
   /** Shows what has happened in the seat, where it is about this folder. */
@@ -168,7 +178,9 @@ export class FilesPanel {
   #upload(chosen: readonly File[]): void {
     const folder = this.#folder;
     const say = (text: string) => (this.#progress.textContent = text);
-    if (chosen.length > 0) void this.#do(() => upload(this.#parts.files, folder, chosen, say));
+    if (chosen.length === 0) return;
+    this.#uploads += 1;
+    void this.#do(() => upload(this.#parts.files, folder, chosen, say)).finally(() => (this.#uploads -= 1));
   }
 
   #acceptDrops(): void {
@@ -186,19 +198,25 @@ export class FilesPanel {
     });
   }
 
-  /** What a person does: its error is told, and the folder shown as it is then. */
+  /** What a person does: its error is told until they do something else, and the folder shown as it is then. */
   async #do(work: () => Promise<void>): Promise<void> {
-    this.#problem.textContent = '';
+    this.#failure = '';
+    this.#showProblem();
     this.#progress.textContent = '';
-    let problem = '';
     try {
       await work();
     } catch (error) {
       this.#progress.textContent = '';
-      problem = sentenceOf(error);
+      this.#failure = sentenceOf(error);
     }
     await this.refresh();
-    if (problem !== '') this.#problem.textContent = problem;
+    this.#showProblem();
+  }
+
+  /** What stays as it is must not be read out again. */
+  #showProblem(): void {
+    const problem = this.#failure === '' ? this.#unread : this.#failure;
+    if (this.#problem.textContent !== problem) this.#problem.textContent = problem;
   }
 
   #askName(title: string, value: string): Promise<string | undefined> {

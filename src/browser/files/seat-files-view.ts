@@ -39,7 +39,7 @@ export class SeatFilesView {
       });
     }
     addEventListener('beforeunload', (event) => {
-      if (this.#editor.isChanged && !this.#isGivenUp) event.preventDefault();
+      if ((this.#editor.isChanged || this.#panel.isUploading) && !this.#isGivenUp) event.preventDefault();
     });
   }
 

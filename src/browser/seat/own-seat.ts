@@ -82,9 +82,19 @@ export class OwnSeat {
     this.#keep({ ...this.#kept, ...names });
   }
 
+  /** Nothing leads back to the seat from this browser any more. */
+  forget(): void {
+    if (this.#isKept()) this.#parts.seats.forget(this.#kept.workshop_id);
+  }
+
   #keep(kept: KeptSeat): void {
     this.#kept = kept;
-    // One that was forgotten meanwhile, by another page, stays so.
-    if (this.#parts.seats.get(this.#kept.workshop_id) !== undefined) this.#parts.seats.put(this.#kept);
+    if (this.#isKept()) this.#parts.seats.put(kept);
+  }
+
+  /** Another page of this browser may have forgotten the seat meanwhile, or taken another one: that stays so. */
+  #isKept(): boolean {
+    const { workshop_id, learner_token } = this.#kept;
+    return this.#parts.seats.get(workshop_id)?.learner_token === learner_token;
   }
 }

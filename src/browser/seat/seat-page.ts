@@ -164,8 +164,8 @@ export class SeatPage {
   }
 
   #toJoinPage(): void {
-    const { base, seats, kept } = this.#parts;
-    seats.forget(kept.workshop_id);
+    const { base, kept } = this.#parts;
+    this.#own.forget();
     location.assign(formatJoinLink(base, kept.code));
   }
 
@@ -185,7 +185,6 @@ export class SeatPage {
   }
 
   async #leave(): Promise<void> {
-    const { base, seats, kept } = this.#parts;
     const choice = await ask({
       title: `Leave "${this.#own.kept.workshop_name}"?`,
       text:
@@ -199,8 +198,8 @@ export class SeatPage {
     this.#isOver = true;
     this.#files.giveUp();
     this.#shell.close();
-    seats.forget(kept.workshop_id);
-    location.assign(`${base}/join`);
+    this.#own.forget();
+    location.assign(`${this.#parts.base}/join`);
   }
 }
 

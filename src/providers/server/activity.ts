@@ -9,6 +9,10 @@ import { stopsWhenIdle } from './settings.ts';
 /** At most this often, in milliseconds. */
 export const TELL_EVERY_MS = 60_000;
 
+/** Of what is open on another machine: its files, and the cells of its notebooks, of which it is not told whether they are dirty. */
+const FILE_SCHEME = 'vscode-remote';
+const CELL_SCHEME = 'vscode-notebook-cell';
+
 type Vs = Pick<typeof vscode, 'env' | 'window' | 'workspace' | 'l10n'>;
 type Service = Pick<ControlPlaneService, 'state' | 'status' | 'current' | 'tellCluster'>;
 
@@ -33,7 +37,9 @@ export class ActivityTeller {
     this.#now = now;
     this.#disposer.add(
       vs.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
-        if (contentChanges.length > 0 && this.#isOnServer(document.uri)) void this.tell('typing');
+        // One that is not dirty was read anew: a program has written into it, such as a log that is open in a window.
+        const isTyped = document.isDirty || document.uri.scheme === CELL_SCHEME;
+        if (isTyped && contentChanges.length > 0 && this.#isOnServer(document.uri)) void this.tell('typing');
       }),
     );
     this.#disposer.add(
@@ -86,7 +92,7 @@ export class ActivityTeller {
 
   #isOnServer(uri: vscode.Uri): boolean {
     const { cluster } = this.#service.state;
-    if (uri.scheme !== 'vscode-remote' || cluster?.status !== 'running') return false;
+    if (![FILE_SCHEME, CELL_SCHEME].includes(uri.scheme) || cluster?.status !== 'running') return false;
     return hostOfAuthority(uri.authority) === (cluster.ssh_host ?? cluster.name);
   }
 

@@ -81,6 +81,16 @@ describe('HTTP from a page', () => {
     await assert.rejects(http.bytes({ method: 'GET', path: '/', idleMs: 50 }, 1_000), UnavailableError);
   });
 
+  it('gives up a transfer that is never answered, and lets a large one take its time', async () => {
+    const http = await transport((request, response) => {
+      request.resume();
+      if (request.url === '/slow') setTimeout(() => response.end(), 200);
+    });
+    await assert.rejects(http.bytes({ method: 'GET', path: '/', idleMs: 50 }, 1_000), /did not answer within/);
+    await assert.rejects(http.send({ method: 'PUT', path: '/', body: new Blob(['x']), idleMs: 50 }), UnavailableError);
+    await http.send({ method: 'PUT', path: '/slow', body: new Blob(['x'.repeat(80_000)]), idleMs: 50 });
+  });
+
   it('renews a token that is refused, once', async () => {
     const asked: (string | undefined)[] = [];
     const tokens = ['one', 'two'];

@@ -10,6 +10,7 @@ import { at, cluster, NOON } from './fixtures.ts';
 
 const SERVER_FILE = { scheme: 'vscode-remote', authority: 'ssh-remote+carapace-node', path: '/x' };
 const OTHER_FILE = { ...SERVER_FILE, authority: 'ssh-remote+other' };
+const SERVER_CELL = { ...SERVER_FILE, scheme: 'vscode-notebook-cell' };
 const LOCAL_FILE = { scheme: 'file', authority: '', path: '/x' };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -62,8 +63,8 @@ class SetUp {
     return new ActivityTeller(vs, service, { warn: () => undefined }, () => this.now);
   }
 
-  type(uri: object = SERVER_FILE, changes = 1): Promise<unknown> {
-    this.changed.fire({ document: { uri }, contentChanges: new Array(changes) });
+  type(uri: object = SERVER_FILE, changes = 1, isDirty = true): Promise<unknown> {
+    this.changed.fire({ document: { uri, isDirty }, contentChanges: new Array(changes) });
     return settled();
   }
 }
@@ -81,6 +82,17 @@ describe('work on the server', () => {
     setUp.now += 1;
     await setUp.type();
     assert.deepEqual(setUp.told, ['typing', 'typing']);
+  });
+
+  it('is told when somebody types into a notebook', async () => {
+    await setUp.type(SERVER_CELL, 1, false);
+    await setUp.type({ ...SERVER_CELL, authority: OTHER_FILE.authority }, 1, false);
+    assert.deepEqual(setUp.told, ['typing']);
+  });
+
+  it('is not what a program writes into a file that is open', async () => {
+    await setUp.type(SERVER_FILE, 1, false);
+    assert.deepEqual(setUp.told, []);
   });
 
   it('is told when somebody saves, or runs something in a window on it', async () => {
