@@ -92,7 +92,9 @@ export class ActivityTeller {
 
   #isOnServer(uri: vscode.Uri): boolean {
     const { cluster } = this.#service.state;
-    if (![FILE_SCHEME, CELL_SCHEME].includes(uri.scheme) || cluster?.status !== 'running') return false;
+    if (![FILE_SCHEME, CELL_SCHEME].includes(uri.scheme) || cluster === undefined) return false;
+    // One that could not be stopped runs on, and its stop is tried again.
+    if (cluster.status !== 'running' && cluster.status !== 'error') return false;
     return hostOfAuthority(uri.authority) === (cluster.ssh_host ?? cluster.name);
   }
 

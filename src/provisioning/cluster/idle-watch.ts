@@ -16,6 +16,8 @@ import type { SkyAccess } from './sky-access.ts';
 
 /** The announced time is told anew where it has moved by more than this, in milliseconds. */
 const TELL_AGAIN_MS = 10_000;
+/** A stop that failed is tried again after so much more idle time, in milliseconds. */
+const STOP_AGAIN_MS = 30 * 60_000;
 
 export interface IdleWatchOptions {
   readonly records: ClusterRecords;
@@ -33,6 +35,8 @@ export class IdleWatch {
   readonly #options: IdleWatchOptions;
   readonly #clock: () => Moment;
   readonly #idle: ObservedIdle;
+  /** The idle time at the last stop, in milliseconds; more than it is now where somebody has worked since. */
+  #triedMs = Infinity;
 
   constructor(options: IdleWatchOptions) {
     this.#options = options;
@@ -75,19 +79,23 @@ export class IdleWatch {
     // A job is work like typing is.
     const worked = busy === true ? records.change({ activity_at: new Date(now.date).toISOString() }) : undefined;
     const idleMs = this.#idle.count(worked ?? heard, now);
+    const sinceTried = idleMs - this.#triedMs;
+    if (heard.status === 'error' && sinceTried >= 0 && sinceTried < STOP_AGAIN_MS) return;
     const limitMinutes = heard.config.autostop_minutes ?? 0;
     // Whoever took the announcement back has a reason.
     const announcedMs = heard.stops_at === null ? null : this.#idle.announcedMs;
     const decision = decideIdle({ idleMs, limitMinutes, announcedMs, busy });
-    if (decision.kind === 'stop') await this.#stop(heard, limitMinutes, signal);
-    else this.#announce(heard, decision.kind === 'warn' ? decision.atMs : null, idleMs, now);
+    if (decision.kind === 'stop') {
+      this.#triedMs = idleMs;
+      await this.#stop(heard, limitMinutes, signal);
+    } else this.#announce(heard, decision.kind === 'warn' ? decision.atMs : null, idleMs, now);
   }
 
   /** The server, where it runs, is to stop when idle, and nothing is done with it at the moment. */
   #watched(): ClusterRow | undefined {
     const { records, engine } = this.#options;
     const row = records.find();
-    if (row?.status !== 'running' || engine.isBusy(CLUSTER_SUBJECT)) return undefined;
+    if (row === undefined || !isUp(row) || engine.isBusy(CLUSTER_SUBJECT)) return undefined;
     return (row.config.autostop_minutes ?? 0) === 0 ? undefined : row;
   }
 
@@ -126,4 +134,10 @@ export class IdleWatch {
       log.info({ err: error }, 'an idle server cannot be stopped now');
     }
   }
+}
+
+/** Whether it runs, also where a stop has failed: it costs the same. */
+function isUp({ status, error }: ClusterRow): boolean {
+  if (status === 'running') return true;
+  return status === 'error' && error?.details?.['verb'] === 'stop' && error.details['left'] === 'UP';
 }

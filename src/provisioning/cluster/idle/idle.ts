@@ -44,9 +44,10 @@ export function decideIdle(facts: IdleFacts): IdleDecision {
   if (limitMinutes <= 0) return { kind: 'never' };
   const dueMs = limitMinutes * MS_PER_MINUTE;
   if (busy === true || idleMs < dueMs - warnMs(facts)) return { kind: 'active' };
+  // What was announced has not come, and nobody knows whether it will.
+  if (busy === null && idleMs >= (announcedMs ?? dueMs)) return { kind: 'active' };
   const atMs = Math.max(dueMs, announcedMs ?? idleMs + Math.min(GRACE_MS, warnMs(facts)));
-  const over = announcedMs !== null && idleMs >= atMs;
-  return over && busy === false ? { kind: 'stop' } : { kind: 'warn', atMs };
+  return announcedMs !== null && idleMs >= atMs ? { kind: 'stop' } : { kind: 'warn', atMs };
 }
 
 function warnMs({ limitMinutes, warnMinutes }: IdleFacts): number {

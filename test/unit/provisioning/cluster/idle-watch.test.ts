@@ -107,6 +107,34 @@ describe('a server that nobody works with', () => {
     assert.equal(await minutes(60), undefined);
   });
 
+  it('is tried to be stopped again half an hour after that has failed, unless somebody works', async () => {
+    one.sky.outcomes.set('stop', { kind: 'failed', type: 'RuntimeError', message: 'the cloud said no' });
+    assert.equal(await minutes(40), 30);
+    assert.equal(one.row().status, 'error');
+    assert.equal(one.sky.count('stop'), 1);
+    const stops = async (count: number): Promise<number> => {
+      // What the last one has left is known by the next observation.
+      await one.part.observer.observe(one.sky, true, never);
+      for (let minute = 1; minute <= count; minute += 1) {
+        const before = one.test.store.operations.all().length;
+        pass(MINUTE);
+        await watch.check(never);
+        const operations = one.test.store.operations.all();
+        if (operations.length > before) {
+          for (const { id } of operations) await one.ended(id);
+          return minute;
+        }
+      }
+      return NaN;
+    };
+    assert.equal(await stops(60), 32, 'with two minutes of warning');
+    one.part.records.change({ activity_at: new Date(date).toISOString() });
+    one.sky.outcomes.delete('stop');
+    assert.equal(await stops(29), NaN);
+    assert.equal(await stops(40), 1);
+    assert.equal(one.row().status, 'stopped');
+  });
+
   it('is destroyed where its cloud cannot stop it, and its files are kept', async () => {
     one.part.records.change({ use_spot: true });
     one.sky.setRecord({ ...UP, useSpot: true });

@@ -120,7 +120,10 @@ describe('idle', () => {
 
   it('stops nothing where nobody can tell whether a job runs, or where the limit is 0', () => {
     const announced = { ...idle, announcedMs: 30 * MINUTE };
-    assert.equal(decideIdle({ ...announced, busy: null }).kind, 'warn');
+    assert.equal(decideIdle({ ...announced, idleMs: 29 * MINUTE, busy: null }).kind, 'warn');
+    // Its time has passed: it would be a lie from here on.
+    assert.equal(decideIdle({ ...announced, busy: null }).kind, 'active');
+    assert.equal(decideIdle({ ...announced, announcedMs: null, busy: null }).kind, 'active');
     assert.equal(decideIdle({ ...announced, busy: false }).kind, 'stop');
     assert.deepEqual(decideIdle({ ...announced, limitMinutes: 0 }), { kind: 'never' });
   });
