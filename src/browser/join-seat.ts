@@ -22,6 +22,8 @@ export interface JoinWish {
   readonly rejoinCode: string | undefined;
   /** '' for none: the server then makes one up. */
   readonly name: string;
+  /** Whether to take a seat of their own, although this browser has one: several people use it. */
+  readonly isSomebodyElse?: boolean;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface JoinWish {
 export async function joinSeat(parts: JoiningParts, wish: JoinWish, signal?: AbortSignal): Promise<KeptSeat> {
   const { seats, server } = parts;
   const { code } = wish;
-  const known = wish.rejoinCode ?? seats.byCode(code)?.rejoin_code ?? seats.joining(code);
+  const own = wish.isSomebodyElse === true ? undefined : seats.byCode(code)?.rejoin_code;
+  const known = wish.rejoinCode ?? own ?? seats.joining(code);
   const rejoin_code = known ?? randomText(REJOIN_CODE_LENGTH);
   if (wish.rejoinCode === undefined) seats.keepJoining(code, rejoin_code);
   const name = wish.name.trim();

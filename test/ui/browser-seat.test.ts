@@ -97,7 +97,7 @@ describe('a seat in the browser', () => {
 
   before(async () => {
     controlPlane = await state.serve();
-    const made = await controlPlane.client.createWorkshop({ name: NAME, seats: 2 });
+    const made = await controlPlane.client.createWorkshop({ name: NAME, seats: 4 });
     const operation = await ended(controlPlane.client, made.operation);
     assert.equal(operation.status, 'succeeded', operation.error?.message);
     workshop = made.workshop;
@@ -385,6 +385,32 @@ describe('a seat in the browser', () => {
     const now = String(await learner.page.evaluate(`localStorage.getItem('${key}')`));
     assert.ok(!now.includes(old) && now.includes('"seat":1'));
     learner.complaints.length = 0;
+  });
+
+  it('gives somebody else at the same browser a seat of their own', async () => {
+    const shared = await browser.newContext();
+    try {
+      for (const [seat, name] of [
+        [2, 'Cara'],
+        [3, 'Dan'],
+      ] as const) {
+        const page = new LearnerPage(await shared.newPage());
+        await page.page.goto(link);
+        await page.button('Open in the browser').click();
+        if (seat === 3) {
+          await page.page.getByText('joined already, as Cara on seat 2').waitFor();
+          await page.button('I am somebody else').click();
+          await page.page.getByText('It forgets that seat when you join').waitFor();
+          await page.picture('somebody-else');
+        }
+        await page.page.getByLabel('Your name').fill(name);
+        await page.button('Join').click();
+        await page.page.getByText(`Seat ${seat} · ${name}`).waitFor();
+        await page.isState('connected');
+      }
+    } finally {
+      await shared.close();
+    }
   });
 
   it('tells that the workshop was stopped, and goes on when it is started again', async () => {

@@ -31,6 +31,9 @@ const name = byId('name', HTMLInputElement);
 const join = byId('join', HTMLButtonElement);
 const progress = byId('progress', HTMLParagraphElement);
 const problem = byId('error', HTMLParagraphElement);
+const other = byId('other', HTMLButtonElement);
+
+let isSomebodyElse = false;
 
 function linkOfPage(): JoinLink | undefined {
   try {
@@ -54,16 +57,30 @@ function show(): void {
   showEarlier(link);
 }
 
-/** That this browser has a seat there already. */
+/** That this browser has a seat there already: it keeps one of each workshop. */
 function showEarlier({ code, rejoinCode }: JoinLink): void {
   const returning = byId('returning', HTMLParagraphElement);
   returning.hidden = true;
+  other.hidden = true;
+  isSomebodyElse = false;
   try {
     const kept = seats.byCode(code);
-    if (kept === undefined || (rejoinCode !== undefined && rejoinCode !== kept.rejoin_code)) return;
-    returning.textContent = `This browser has joined already, as ${kept.name} on seat ${kept.seat}: "Join" leads back there.`;
+    if (kept === undefined) return;
+    const joined = `This browser has joined already, as ${kept.name} on seat ${kept.seat}`;
+    const isTheirs = rejoinCode === undefined || rejoinCode === kept.rejoin_code;
+    const forgets = `${joined}. It forgets that seat when you join: only its personal link leads back there then.`;
+    returning.textContent = isTheirs ? `${joined}: "Join" leads back there.` : forgets;
     returning.hidden = false;
+    if (!isTheirs) return;
     name.value = kept.name;
+    other.hidden = rejoinCode !== undefined;
+    other.onclick = () => {
+      isSomebodyElse = true;
+      other.hidden = true;
+      returning.textContent = forgets;
+      name.value = '';
+      name.focus();
+    };
   } catch {
     // Joining itself tells what is wrong.
   }
@@ -82,7 +99,7 @@ async function submit(): Promise<void> {
   progress.textContent = 'Joining…';
   join.disabled = true;
   try {
-    const kept = await joinSeat(parts, { ...link, name: name.value });
+    const kept = await joinSeat(parts, { ...link, name: name.value, isSomebodyElse });
     location.assign(`${base}/seat#${kept.workshop_id}`);
   } catch (error) {
     progress.textContent = '';

@@ -41,6 +41,7 @@ export class SeatPage {
   readonly #files: SeatFilesView;
   readonly #keys: TouchKeys;
   #wasOpenable = true;
+  #wasStale = false;
   #isOver = false;
 
   constructor(parts: SeatPageParts) {
@@ -117,6 +118,8 @@ export class SeatPage {
     if (!openable) this.#shell.wait();
     else if (!this.#wasOpenable) this.#seatIsBack();
     this.#wasOpenable = openable;
+    if (this.#wasStale && status.kind === 'joined') this.#shell.reopen();
+    this.#wasStale = status.kind === 'stale';
   }
 
   #seatIsBack(): void {

@@ -4,7 +4,7 @@ import type { TerminalState } from '../../client/terminal/reconnect-state.ts';
 import type { SeatTerminalHandlers } from '../../client/terminal/seat-terminal-options.ts';
 import { bytesOfLatin1 } from '../../client/terminal/bytes.ts';
 import type { Access } from '../../protocol/access.ts';
-import { CarapaceError, NotFoundError } from '../../protocol/errors.ts';
+import { CarapaceError, NotFoundError, UnavailableError } from '../../protocol/errors.ts';
 import { openBrowserSocket } from '../browser-socket.ts';
 import { button } from '../dom.ts';
 import type { Screen } from './screen.ts';
@@ -33,6 +33,8 @@ export class Shell {
   #session: string | undefined;
   #state: TerminalState | undefined;
   #everConnected = false;
+  /** Whether there is no shell because none could be reached. */
+  #isCutOff = false;
 
   constructor(parts: ShellParts) {
     this.#parts = parts;
@@ -71,6 +73,11 @@ export class Shell {
     this.#terminal?.retry();
   }
 
+  /** The server is back: what was given up because nothing answered is tried anew. */
+  reopen(): void {
+    if (this.#isCutOff) void this.open();
+  }
+
   /** There is no seat to open a shell in now, and no use in trying. */
   wait(): void {
     if (!this.isOpen) this.#say('The seat does not run now. The terminal opens when it does.');
@@ -87,6 +94,7 @@ export class Shell {
     const { screen, workshopId, seat, getAccess } = this.#parts;
     const session = this.#session;
     this.#everConnected = false;
+    this.#isCutOff = false;
     const options = { workshopId, seat, getAccess, ...screen.size, ...(session !== undefined && { session }) };
     const isAway = this.#isUsedElsewhere();
     this.#say(undefined);
@@ -124,6 +132,7 @@ export class Shell {
       this.#connect();
       return;
     }
+    this.#isCutOff = error instanceof UnavailableError;
     this.#ended(error.message, gone ? 'New shell' : 'Try again', gone ? undefined : this.#session);
   }
 

@@ -52,6 +52,23 @@ describe('joining from a page', () => {
     assert.ok(!(store.getItem('carapace.seat.ws-1') ?? '').includes('seat-token'));
   });
 
+  it('takes another seat for somebody else at the same browser, by the same code also after a lost answer', async () => {
+    const { server, seats, parts } = setUp();
+    const { rejoin_code: first } = await joinSeat(parts, WISH);
+    server.failure = new UnavailableError('cut');
+    const other = { ...WISH, name: 'Bob', isSomebodyElse: true };
+    await assert.rejects(joinSeat(parts, other), UnavailableError);
+    assert.equal(seats.byCode(CODE)?.rejoin_code, first);
+    server.failure = undefined;
+    const { rejoin_code: second } = await joinSeat(parts, other);
+    assert.notEqual(second, first);
+    assert.deepEqual(
+      server.asked.map(({ rejoin_code }) => rejoin_code),
+      [first, second, second],
+    );
+    assert.equal(seats.byCode(CODE)?.rejoin_code, second);
+  });
+
   it('asks with the same rejoin code again: after a lost answer, and for a seat that is kept', async () => {
     const { server, seats, parts } = setUp();
     server.failure = new UnavailableError('cut');
