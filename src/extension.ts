@@ -200,7 +200,11 @@ function onceLive(service: ControlPlaneService, live: () => void): vscode.Dispos
 }
 
 function contextOf({ state, status }: ControlPlaneService): Partial<ContextKeys> {
-  return { 'carapace.connection': status.kind, 'carapace.serverStatus': shownStatus(state.cluster, status.kind) };
+  return {
+    'carapace.connection': status.kind,
+    'carapace.serverStatus': shownStatus(state.cluster, status.kind),
+    'carapace.hasWorkshops': state.workshops.size > 0,
+  };
 }
 
 /** Who has joined a seat with this editor. Where that is over and the same editor teaches there, it is the teacher's. */

@@ -112,6 +112,14 @@ describe('a class in VS Code', () => {
     );
     await learner.picture('menu');
     await learner.page.keyboard.press('Escape');
+    for (const [bench, isThere] of [
+      [learner, false],
+      [teacher, true],
+    ] as const) {
+      const found = await bench.commands('Carapace: Seat');
+      assert.ok(found.includes('Carapace: Open Seat Terminal'), found.join());
+      assert.equal(found.includes('Carapace: Reset Seat'), isThere, found.join());
+    }
     assert.equal(existsSync(join(mine.home, 'daemon.json')), false);
   });
 
@@ -157,10 +165,16 @@ describe('a class in VS Code', () => {
   it('is left, and nothing of it stays', async () => {
     await learner.pressInRow(`Workshop ${NAME}, joined`, 'Leave Workshop');
     await learner.dialog.getByText(`Leave "${NAME}"?`).waitFor();
+    await learner.dialog.getByText('The seat is not yours any more.').waitFor();
     await learner.picture('leave');
     await learner.dialog.getByRole('button', { name: 'Leave', exact: true }).click();
     await learner.button('Join a Workshop').waitFor();
-    await learner.page.locator('.terminal-wrapper.active').waitFor({ state: 'detached' });
+    // VS Code may have one of its own beside it.
+    await learner.until(
+      () => learner.page.locator('.terminal-wrapper.active .xterm-rows').allTextContents(),
+      (texts) => !texts.join('').includes('has freed your seat'),
+      'the terminal of the seat to go',
+    );
     await teacher.pressInRow(`Workshop ${NAME}`, 'Delete Workshop');
     await teacher.dialog.getByRole('button', { name: 'Delete' }).click();
     await teacher.row(`Workshop ${NAME}`).waitFor({ state: 'detached' });

@@ -95,6 +95,18 @@ export class Workbench {
     await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   }
 
+  /** The commands that the palette finds, by their names as they are read aloud. */
+  async commands(search: string): Promise<string[]> {
+    await this.page.keyboard.press('F1');
+    await this.input.fill(`>${search}`);
+    const found = this.page.locator('.quick-input-list [role="option"]');
+    await found.filter({ hasText: 'Carapace' }).first().waitFor();
+    const labels = await found.locator('.quick-input-list-label').allTextContents();
+    await this.page.keyboard.press('Escape');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    return labels.map((label) => label.trim());
+  }
+
   /** The input at the top of the window, of questions and pick lists. */
   get input(): Locator {
     return this.page.locator('.quick-input-widget .quick-input-box input');

@@ -12,12 +12,15 @@ export interface ContextKeys {
   readonly 'carapace.serverStatus': ShownStatus;
   /** Whether somebody has joined a workshop with this editor. */
   readonly 'carapace.hasJoined': boolean;
+  /** Whether this editor teaches: its control plane has a workshop. */
+  readonly 'carapace.hasWorkshops': boolean;
 }
 
 export const CONTEXT_DEFAULTS: ContextKeys = {
   'carapace.connection': 'searching',
   'carapace.serverStatus': 'unknown',
   'carapace.hasJoined': false,
+  'carapace.hasWorkshops': false,
 };
 
 /** Sets context keys, each only when it changes. */

@@ -128,18 +128,26 @@ async function leave(parts: JoinCommandParts, argument: unknown): Promise<Outcom
   const session = await chooseSession(parts, argument);
   if (session === undefined) return CANCELLED;
   if (parseTarget(argument).confirmed !== true) {
-    const question = t('Leave "{0}"?', session.workshopName);
-    const detail = t(
-      'This editor forgets the workshop. Your seat and your files stay yours: your personal link leads back to them.',
-    );
-    const [copy, yes] = [t('Copy Link and Leave'), t('Leave')];
-    const answer = await vs.window.showWarningMessage(question, { modal: true, detail }, copy, yes);
+    const answer = await askToLeave(parts, session);
     if (answer === undefined) return CANCELLED;
-    if (answer === copy) await copyPersonalLink(parts, session);
+    if (answer === t('Copy Link and Leave')) await copyPersonalLink(parts, session);
   }
   await learners.leave(session);
   parts.exit(session);
   return ok(session.workshopId);
+}
+
+function askToLeave({ vs }: JoinCommandParts, { status, workshopName }: LearnerSession): Thenable<string | undefined> {
+  const t = vs.l10n.t;
+  const question = t('Leave "{0}"?', workshopName);
+  if (status.kind === 'freed' || status.kind === 'gone') {
+    const detail = t('This editor forgets the workshop. The seat is not yours any more.');
+    return vs.window.showWarningMessage(question, { modal: true, detail }, t('Leave'));
+  }
+  const detail = t(
+    'This editor forgets the workshop. Your seat and your files stay yours: your personal link leads back to them.',
+  );
+  return vs.window.showWarningMessage(question, { modal: true, detail }, t('Copy Link and Leave'), t('Leave'));
 }
 
 async function copyPersonalLink(parts: JoinCommandParts, { record, workshopName }: LearnerSession): Promise<string> {

@@ -164,6 +164,7 @@ describe('the context keys', () => {
       ['setContext', 'carapace.connection', 'searching'],
       ['setContext', 'carapace.serverStatus', 'unknown'],
       ['setContext', 'carapace.hasJoined', false],
+      ['setContext', 'carapace.hasWorkshops', false],
       ['setContext', 'carapace.connection', 'live'],
       ['setContext', 'carapace.connection', 'lost'],
     ]);
