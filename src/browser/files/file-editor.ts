@@ -6,7 +6,7 @@ import { button, make } from '../dom.ts';
 import { sentenceOf } from '../sentence.ts';
 import { MAX_EDIT_BYTES, bytesOf, editable, uneditableText, type EditableText } from './editable-text.ts';
 import type { PageFiles } from './page-files.ts';
-import { isWithin, nameOf, shownName } from './paths.ts';
+import { isWithin, nameOf, shownName } from '../../client/file-paths.ts';
 
 /** A file as it was read or written last. */
 interface OpenFile {

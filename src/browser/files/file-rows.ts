@@ -3,7 +3,7 @@ import { formatBytes } from '../../client/format.ts';
 import type { FileEntry } from '../../protocol/files.ts';
 import { button, make } from '../dom.ts';
 import { english } from '../english.ts';
-import { shownName } from './paths.ts';
+import { shownName } from '../../client/file-paths.ts';
 
 export interface RowActions {
   readonly open: (entry: FileEntry) => void;

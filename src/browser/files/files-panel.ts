@@ -6,7 +6,8 @@ import { button, make } from '../dom.ts';
 import { sentenceOf } from '../sentence.ts';
 import { FileRows } from './file-rows.ts';
 import { MAX_DOWNLOAD_BYTES, type PageFiles } from './page-files.ts';
-import { joinPath, nameProblem, parentOf, shownName, trailOf } from './paths.ts';
+import { joinPath, parentOf, shownName } from '../../client/file-paths.ts';
+import { nameProblem, trailOf } from './paths.ts';
 import { saveFile } from './save-file.ts';
 import { upload } from './upload.ts';
 

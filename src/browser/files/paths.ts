@@ -1,32 +1,7 @@
-/** Paths and names of files in a seat: relative to its workspace folder, '' is that folder itself. Pure. */
-
-// eslint-disable-next-line no-control-regex -- control characters are what is shown as something else
-const CONTROL = /[\u0000-\u001f\u007f]/g;
-/** U+2400 on: pictures of the control characters. */
-const PICTURES = 0x2400;
-const DELETE = 0x7f;
-const PICTURE_OF_DELETE = '\u2421';
+/** Folders and names as a person sees and types them on the page. Pure. */
 
 /** The longest name that file systems take, in bytes. */
 const MAX_NAME_BYTES = 255;
-
-export function joinPath(folder: string, name: string): string {
-  return folder === '' ? name : `${folder}/${name}`;
-}
-
-/** The folder that something is in; of the workspace folder, itself. */
-export function parentOf(path: string): string {
-  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** Whether `path` is `folder`, or something below it. */
-export function isWithin(path: string, folder: string): boolean {
-  return folder === '' || path === folder || path.startsWith(`${folder}/`);
-}
 
 /** The folders from the workspace down to this one, it included, by their names and paths. */
 export function trailOf(folder: string): { readonly name: string; readonly path: string }[] {
@@ -35,17 +10,9 @@ export function trailOf(folder: string): { readonly name: string; readonly path:
   return [{ name: 'Files', path: '' }, ...below];
 }
 
-/** A name on one line, in which nothing is hidden. */
-export function shownName(name: string): string {
-  return name.replace(CONTROL, (character) => {
-    const code = character.charCodeAt(0);
-    return code === DELETE ? PICTURE_OF_DELETE : String.fromCharCode(PICTURES + code);
-  });
-}
-
 /** A name that every machine takes for a file that is saved there. */
 export function savedName(name: string): string {
-  return name.replace(CONTROL, '_').replace(/[\\/:*?"<>|]/g, '_');
+  return name.replace(/\p{Cc}/gu, '_').replace(/[\\/:*?"<>|]/g, '_');
 }
 
 /** Why something cannot be called so; undefined where it can. */

@@ -9,7 +9,7 @@ import { FileEditor } from './file-editor.ts';
 import { FileWatch } from './file-watch.ts';
 import { FilesPanel } from './files-panel.ts';
 import { PageFiles } from './page-files.ts';
-import { shownName } from './paths.ts';
+import { shownName } from '../../client/file-paths.ts';
 
 const DOWNLOAD = 'Download';
 

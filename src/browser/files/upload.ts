@@ -2,7 +2,7 @@
 import { ChangedError, NotFoundError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
 import type { PageFiles } from './page-files.ts';
-import { joinPath, shownName } from './paths.ts';
+import { joinPath, shownName } from '../../client/file-paths.ts';
 
 const REPLACE = 'Replace';
 const REPLACE_ALL = 'Replace all';

@@ -1,4 +1,5 @@
 /** Puts the seat's page together: header, files, terminal. */
+import { backoffMs } from '../../client/backoff.ts';
 import { isOver, learnerSentence } from '../../client/learner/learner-status.ts';
 import { terminalSessions } from '../../client/terminal/session-list.ts';
 import { CarapaceError, UnavailableError } from '../../protocol/errors.ts';
@@ -151,7 +152,7 @@ export class SeatPage {
       server: new LearnerCalls(new FetchTransport(base)),
       as: (token: string) => new LearnerCalls(new FetchTransport(base, constantToken(token))),
     };
-    for (;;) {
+    for (let attempt = 0; ; attempt += 1) {
       try {
         await joinSeat(parts, { code: kept.code, rejoinCode: kept.rejoin_code, name: kept.name });
         location.reload();
@@ -161,7 +162,8 @@ export class SeatPage {
           if (error instanceof CarapaceError) this.#parts.notice.show(sentenceOf(error));
           return false;
         }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        const waitMs = backoffMs(attempt, Math.random());
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   }
@@ -205,6 +207,3 @@ export class SeatPage {
     location.assign(`${this.#parts.base}/join`);
   }
 }
-
-/** How long until the server is asked again, where it is out of reach. */
-const RETRY_MS = 5_000;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import type { SeatFiles, WriteCondition } from '../../client/seat-files.ts';
 import { CarapaceError, ConflictError, InvalidInputError, NotFoundError } from '../../protocol/errors.ts';
-import { joinPath, nameOf, parentOf } from '../model/file-names.ts';
+import { joinPath, nameOf, parentOf } from '../../client/file-paths.ts';
 import type { Translate } from '../../client/translate.ts';
 
 /** The most files that are copied as one folder. */

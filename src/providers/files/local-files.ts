@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type * as vscode from 'vscode';
 import { NotFoundError, TooLargeError } from '../../protocol/errors.ts';
 import { MAX_READ_BYTES } from '../../client/seat-files.ts';
-import { nameOf } from '../model/file-names.ts';
+import { nameOf } from '../../client/file-paths.ts';
 import { formatBytes } from '../../client/format.ts';
 
 /** A file or folder that can be read. */

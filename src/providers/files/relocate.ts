@@ -1,6 +1,6 @@
 /** Copies and moves of what is in seats already. */
 import { ConflictError } from '../../protocol/errors.ts';
-import { isWithin, nameOf, parentOf } from '../model/file-names.ts';
+import { isWithin, nameOf, parentOf } from '../../client/file-paths.ts';
 import type { SeatFolder } from '../model/seat-file-row.ts';
 import { seatUriParts, type SeatFile } from '../model/seat-uri.ts';
 import { Conflicts, type ConflictAnswer } from './conflicts.ts';

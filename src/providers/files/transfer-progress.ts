@@ -2,7 +2,7 @@
 import type * as vscode from 'vscode';
 import { localError } from './local-error.ts';
 import { formatBytes } from '../../client/format.ts';
-import { shownName } from '../model/file-names.ts';
+import { shownName } from '../../client/file-paths.ts';
 
 /** How often the notification changes, in milliseconds. */
 const TELL_MS = 200;

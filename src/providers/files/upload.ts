@@ -1,7 +1,7 @@
 /** Uploads: files and folders from outside into a seat. */
 import type * as vscode from 'vscode';
 import { ChangedError, ConflictError } from '../../protocol/errors.ts';
-import { joinPath } from '../model/file-names.ts';
+import { joinPath } from '../../client/file-paths.ts';
 import type { SeatFolder } from '../model/seat-file-row.ts';
 import { eachAtOnce } from './at-once.ts';
 import type { WriteCondition } from '../../client/seat-files.ts';

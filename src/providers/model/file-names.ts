@@ -1,24 +1,7 @@
 /** Names and paths of files as people give them. Pure. */
+import { isWithin } from '../../client/file-paths.ts';
 import type { SeatFile } from './seat-uri.ts';
 import type { Translate } from '../../client/translate.ts';
-
-/** Both are relative to the seat's folder; '' is that folder. */
-export function joinPath(folder: string, name: string): string {
-  return folder === '' ? name : `${folder}/${name}`;
-}
-
-export function parentOf(path: string): string {
-  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** Whether `path` is `folder` or below it. */
-export function isWithin(path: string, folder: string): boolean {
-  return folder === '' || path === folder || path.startsWith(`${folder}/`);
-}
 
 /** Leaves out what is below something else that is named, such as a file of a folder. */
 export function topmost<T extends SeatFile>(items: readonly T[]): T[] {
@@ -60,12 +43,4 @@ export function freeName(name: string, taken: ReadonlySet<string>, t: Translate)
     const copy = count === 1 ? t('{0} copy', stem) : t('{0} copy {1}', stem, count);
     if (!taken.has(copy + extension)) return copy + extension;
   }
-}
-
-/** How a name stands on one line: control characters by their pictures. */
-export function shownName(name: string): string {
-  return name.replace(/\p{Cc}/gu, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\u2421';
-  });
 }

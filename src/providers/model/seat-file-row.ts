@@ -1,6 +1,6 @@
 /** How the files of a seat look in the tree. Pure. */
 import type { FileEntry } from '../../protocol/files.ts';
-import { joinPath, nameOf, parentOf, shownName } from './file-names.ts';
+import { joinPath, nameOf, parentOf, shownName } from '../../client/file-paths.ts';
 import { formatBytes, formatMoment } from '../../client/format.ts';
 import {
   ICON,

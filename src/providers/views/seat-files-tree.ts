@@ -6,7 +6,7 @@ import { Disposer, type Disposable } from '../disposer.ts';
 import { debounce } from '../events.ts';
 import type { SeatFileSystem } from '../files/seat-file-system.ts';
 import type { SeatChanges, SeatName } from '../files/seat-watches.ts';
-import { nameOf, parentOf, shownName } from '../model/file-names.ts';
+import { nameOf, parentOf, shownName } from '../../client/file-paths.ts';
 import {
   nodeId,
   type SeatFileNode,

@@ -2,16 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { bytesOf, editable } from '../../../src/browser/files/editable-text.ts';
-import {
-  isWithin,
-  joinPath,
-  nameOf,
-  nameProblem,
-  parentOf,
-  savedName,
-  shownName,
-  trailOf,
-} from '../../../src/browser/files/paths.ts';
+import { isWithin, joinPath, nameOf, parentOf, shownName } from '../../../src/client/file-paths.ts';
+import { nameProblem, savedName, trailOf } from '../../../src/browser/files/paths.ts';
 import { controlCharacter } from '../../../src/browser/seat/control-character.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -10,7 +10,8 @@ import {
   type WorkshopsNode,
 } from '../../../src/providers/model/nodes.ts';
 import { PAGE_ROWS } from '../../../src/providers/model/seat-file-row.ts';
-import { freeName, isPlainName, refuseName, shownName, topmost } from '../../../src/providers/model/file-names.ts';
+import { shownName } from '../../../src/client/file-paths.ts';
+import { freeName, isPlainName, refuseName, topmost } from '../../../src/providers/model/file-names.ts';
 import { SeatFilesTree } from '../../../src/providers/views/seat-files-tree.ts';
 import { until } from '../workspace/support.ts';
 import { fakeVscode } from './fake-vscode.ts';
