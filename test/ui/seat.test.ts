@@ -134,8 +134,10 @@ describe('a seat in VS Code', () => {
   it('does not overwrite what somebody else has written meanwhile', async () => {
     // As long as what it replaces: only the version tells them apart.
     const theirs = 'WRITTEN IN VIM\nAND IN VS CODE';
-    writeFileSync(seatFile('note.txt'), theirs);
+    // First something unsaved: an editor without it would take over what was written, and there would be no conflict.
     await bench.typeAtEnd('note.txt', '!');
+    await bench.tab('note.txt', true).waitFor();
+    writeFileSync(seatFile('note.txt'), theirs);
     await bench.page.keyboard.press('Control+s');
     await bench.notification('note.txt').waitFor();
     await bench.picture('conflict');
