@@ -17,7 +17,8 @@ interface Report {
 }
 
 describe('carapace qa with the real SkyPilot', function () {
-  this.timeout(15 * 60_000);
+  // Eight on a quiet machine of two cores.
+  this.timeout(30 * 60_000);
   const server = new RigServer();
 
   before(async function () {
