@@ -2,6 +2,7 @@
 import { build, context } from 'esbuild';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import { pageTexts } from './tools/l10n/page-texts.ts';
 
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
@@ -35,8 +36,8 @@ const PAGE_FOLDER = 'browser';
 
 /** What a browser runs and shows. A module of Node in a script fails its build: nothing here is external. */
 const PAGES = [
-  { entry: 'src/browser/join/main.ts', out: 'join.js', budget: 96 * 1024 },
-  { entry: 'src/browser/seat/main.ts', out: 'seat.js', budget: 576 * 1024 },
+  { entry: 'src/browser/join/main.ts', document: 'media/browser/join.html', out: 'join.js', budget: 96 * 1024 },
+  { entry: 'src/browser/seat/main.ts', document: 'media/browser/seat.html', out: 'seat.js', budget: 576 * 1024 },
   { entry: 'media/browser/join.css', out: 'join.css', budget: 4 * 1024 },
   { entry: 'media/browser/seat.css', out: 'seat.css', budget: 16 * 1024 },
 ];
@@ -68,7 +69,7 @@ function options({ entry, out, external }, afterBuild) {
   };
 }
 
-function pageOptions({ entry, out }, afterBuild) {
+function pageOptions({ entry, document, out }, afterBuild) {
   return {
     entryPoints: [entry],
     outfile: out,
@@ -80,7 +81,10 @@ function pageOptions({ entry, out }, afterBuild) {
     sourcemap: production ? false : 'inline',
     metafile: true,
     logLevel: 'warning',
-    plugins: [{ name: 'inspect', setup: (build) => build.onEnd(afterBuild) }],
+    plugins: [
+      ...(document === undefined ? [] : [pageTexts(entry, document)]),
+      { name: 'inspect', setup: (build) => build.onEnd(afterBuild) },
+    ],
   };
 }
 

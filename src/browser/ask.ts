@@ -1,5 +1,6 @@
 /** Questions in the middle of the page. */
 import { button, make } from './dom.ts';
+import { t } from './language.ts';
 
 export interface Question {
   readonly title: string;
@@ -22,7 +23,7 @@ export function ask(question: Question): Promise<string | undefined> {
       answer = choice;
       dialog.close();
     };
-    const cancel = button(choices.length === 0 ? 'Close' : 'Cancel', () => dialog.close());
+    const cancel = button(choices.length === 0 ? t('Close') : t('Cancel'), () => dialog.close());
     const dialog = openDialog(title, () => resolve(answer));
     if (text !== undefined) dialog.append(make('p', { textContent: text }));
     if (value !== undefined) dialog.append(make('input', { value, readOnly: true, ariaLabel: title }));
@@ -36,19 +37,19 @@ export function ask(question: Question): Promise<string | undefined> {
 /** Asks for a line. @returns undefined where the person has none */
 export function askLine(question: Question & { readonly label: string }): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const { title, label, value = '', check = () => undefined, choices = ['OK'] } = question;
+    const { title, label, value = '', check = () => undefined, choices = [t('OK')] } = question;
     let answer: string | undefined;
     const dialog = openDialog(title, () => resolve(answer));
     const input = make('input', { value, spellcheck: false, autocomplete: 'off' });
     const problem = make('p', { className: 'error', role: 'alert' });
     const form = make('form', {}, make('label', {}, label, input), problem);
-    const send = make('button', { type: 'submit', textContent: choices[0] ?? 'OK' });
+    const send = make('button', { type: 'submit', textContent: choices[0] ?? t('OK') });
     form.append(
       make(
         'div',
         { className: 'actions' },
         send,
-        button('Cancel', () => dialog.close()),
+        button(t('Cancel'), () => dialog.close()),
       ),
     );
     form.addEventListener('submit', (event) => {

@@ -4,6 +4,7 @@ import { HANDSHAKE_TIMEOUT_MS, type SocketHandlers, type TerminalSocket } from '
 import type { Access } from '../protocol/access.ts';
 import { UnavailableError } from '../protocol/errors.ts';
 import { BEARER_SUBPROTOCOL_PREFIX } from '../protocol/terminal.ts';
+import { t } from './language.ts';
 
 /** See `OpenSocket`. The token is never part of an address: those are logged. */
 export function openBrowserSocket(
@@ -16,7 +17,7 @@ export function openBrowserSocket(
   const socket = new WebSocket(address, [...subprotocols, BEARER_SUBPROTOCOL_PREFIX + token]);
   socket.binaryType = 'arraybuffer';
   const timer = setTimeout(() => {
-    handlers.onEnd({ error: new UnavailableError("The seat's terminal did not answer in time.") });
+    handlers.onEnd({ error: new UnavailableError(t("The seat's terminal did not answer in time.")) });
     socket.close();
   }, HANDSHAKE_TIMEOUT_MS);
   socket.addEventListener('open', () => {

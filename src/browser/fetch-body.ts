@@ -1,6 +1,7 @@
 /** The bodies of answers that `fetch` gives. */
 import type { ByteSource } from '../client/transport.ts';
 import { TooLargeError } from '../protocol/errors.ts';
+import { t } from './language.ts';
 
 /** An open answer, to be read once. */
 export class FetchBody implements ByteSource {
@@ -50,7 +51,7 @@ export async function readUpTo(
       clearTimeout(timer);
       timer = watch();
       length += chunk.length;
-      if (length > limit) throw new TooLargeError(`It is larger than ${Math.round(limit / 1024 / 1024)} MiB.`);
+      if (length > limit) throw new TooLargeError(t('It is larger than {0} MiB.', Math.round(limit / 1024 / 1024)));
       chunks.push(chunk);
     }
   } finally {

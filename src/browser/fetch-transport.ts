@@ -4,6 +4,7 @@ import { parseJson } from '../client/parse-json.ts';
 import type { AnswerHeaders, ByteSource, Transport, TransportRequest } from '../client/transport.ts';
 import { CarapaceError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
 import { FetchBody, readUpTo } from './fetch-body.ts';
+import { t } from './language.ts';
 
 /** What a page can send: a `Blob` is read from the disk as it goes out. */
 export type FetchRequestBody = Uint8Array<ArrayBuffer> | Blob;
@@ -83,10 +84,10 @@ export class FetchTransport implements Transport<FetchRequestBody> {
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof CarapaceError) throw error;
-      const what = deadline.signal.aborted
-        ? `did not answer within ${Math.ceil(deadlineMs / 1000)} s`
-        : 'cannot be reached';
-      throw new UnavailableError(`The server ${what}. Check the network and try again.`, undefined, { cause: error });
+      const sentence = deadline.signal.aborted
+        ? t('The server did not answer within {0} s. Check the network and try again.', Math.ceil(deadlineMs / 1000))
+        : t('The server cannot be reached. Check the network and try again.');
+      throw new UnavailableError(sentence, undefined, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -149,5 +150,5 @@ function headersOf(response: Response): AnswerHeaders {
 }
 
 function notOurs(): CarapaceError {
-  return new UnavailableError('The server answered in a form that is not known here. Reload the page.');
+  return new UnavailableError(t('The server answered in a form that is not known here. Reload the page.'));
 }

@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { parseJson } from '../client/parse-json.ts';
 import { UnavailableError } from '../protocol/errors.ts';
 import { idSchema } from '../protocol/names.ts';
+import { t } from './language.ts';
 
 /** `session` is the shell that was used last. */
 export const keptSeatSchema = z.object({
@@ -74,8 +75,10 @@ export class KeptSeats {
     try {
       return work(this.#store());
     } catch (cause) {
-      const what = 'This browser keeps nothing for this page, so nothing would lead you back to your seat.';
-      throw new UnavailableError(`${what} Allow it to keep site data, or use another browser.`, undefined, { cause });
+      const sentence = t(
+        'This browser keeps nothing for this page, so nothing would lead you back to your seat. Allow it to keep site data, or use another browser.',
+      );
+      throw new UnavailableError(sentence, undefined, { cause });
     }
   }
 }

@@ -71,10 +71,11 @@ export function formatMinutes(minutes: number, t: Translate): string {
   return minutes >= MINUTE_S && minutes % MINUTE_S === 0 ? t('{0} h', minutes / MINUTE_S) : t('{0} min', minutes);
 }
 
-/** A count of bytes, such as `12 KB`. */
-export function formatBytes(bytes: number, t: Translate): string {
+/** A count of bytes, such as `12 KB`. @param locale how its digits are written; as in English unless told */
+export function formatBytes(bytes: number, t: Translate, locale = 'en'): string {
   const KB = 1_024;
   if (bytes < KB) return t('{0} bytes', bytes);
   if (bytes < KB * KB) return t('{0} KB', Math.round(bytes / KB));
-  return t('{0} MB', (bytes / KB / KB).toFixed(1));
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false };
+  return t('{0} MB', new Intl.NumberFormat(locale, digits).format(bytes / KB / KB));
 }

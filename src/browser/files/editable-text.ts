@@ -1,4 +1,5 @@
 /** Files as texts that a person can edit, and back: what was not edited stays as it was, byte for byte. Pure. */
+import { t } from '../language.ts';
 
 /** The largest file that is edited, in bytes. */
 export const MAX_EDIT_BYTES = 5 * 1024 * 1024;
@@ -35,6 +36,9 @@ export function bytesOf(text: string, lineEnd: EditableText['lineEnd']): Uint8Ar
 /** The sentence for it. */
 export function uneditableText(name: string, why: Uneditable): string {
   return why === 'binary'
-    ? `"${name}" is no text and can only be downloaded.`
-    : `"${name}" mixes the line ends of several systems, which this editor would not keep. Download it, or edit it in the terminal.`;
+    ? t('"{0}" is no text and can only be downloaded.', name)
+    : t(
+        '"{0}" mixes the line ends of several systems, which this editor would not keep. Download it, or edit it in the terminal.',
+        name,
+      );
 }

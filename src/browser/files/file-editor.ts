@@ -3,8 +3,10 @@ import { ChangedError, NotFoundError } from '../../protocol/errors.ts';
 import type { FileEntry, WatchEvent } from '../../protocol/files.ts';
 import { ask } from '../ask.ts';
 import { button, make } from '../dom.ts';
+import { t } from '../language.ts';
 import { sentenceOf } from '../sentence.ts';
 import { MAX_EDIT_BYTES, bytesOf, editable, uneditableText, type EditableText } from './editable-text.ts';
+import { FILE_SENTENCES } from './file-sentences.ts';
 import type { PageFiles } from './page-files.ts';
 import { isWithin, nameOf, shownName } from '../../client/file-paths.ts';
 
@@ -19,11 +21,6 @@ interface OpenFile {
 /** Changes that come so close to each other are looked at once, in milliseconds. */
 const GATHER_MS = 150;
 
-const RELOAD = 'Reload theirs';
-const OVERWRITE = 'Overwrite';
-const SAVE = 'Save';
-const DISCARD = 'Discard my changes';
-
 export interface FileEditorParts {
   readonly host: HTMLElement;
   readonly files: PageFiles;
@@ -34,8 +31,8 @@ export interface FileEditorParts {
 export class FileEditor {
   readonly #parts: FileEditorParts;
   readonly #title = make('h2', { className: 'path' });
-  readonly #save = button(SAVE, () => void this.#doSave());
-  readonly #undo = button('Back to mine', () => this.#backToMine());
+  readonly #save = button(t('Save'), () => void this.#doSave());
+  readonly #undo = button(t('Back to mine'), () => this.#backToMine());
   readonly #area = make('textarea', { spellcheck: false, autocapitalize: 'off' });
   readonly #state = make('span', { role: 'status' });
   readonly #problem = make('span', { className: 'error', role: 'alert' });
@@ -49,7 +46,7 @@ export class FileEditor {
 
   constructor(parts: FileEditorParts) {
     this.#parts = parts;
-    const close = button('Close', () => void this.close());
+    const close = button(t('Close'), () => void this.close());
     const bar = make(
       'div',
       { className: 'bar' },
@@ -91,8 +88,10 @@ export class FileEditor {
     }
     if (!(await this.#mayClose())) return undefined;
     const left = this.#area.value;
-    const limit = `"${shownName(name)}" is larger than ${MAX_EDIT_BYTES / 1024 / 1024} MiB and can only be downloaded.`;
-    if (size > MAX_EDIT_BYTES) return limit;
+    if (size > MAX_EDIT_BYTES) {
+      const limit = MAX_EDIT_BYTES / 1024 / 1024;
+      return t('"{0}" is larger than {1} MiB and can only be downloaded.', shownName(name), limit);
+    }
     const { bytes, etag } = await this.#parts.files.readUpTo(MAX_EDIT_BYTES, path);
     if (turn !== this.#turn) return undefined;
     const content = editable(bytes);
@@ -119,7 +118,7 @@ export class FileEditor {
     if (file === undefined || !isWithin(file.path, from)) return;
     if (to === undefined) {
       if (!this.isChanged) this.#forget();
-      else this.#problem.textContent = 'It was deleted; saving makes it anew.';
+      else this.#problem.textContent = t('It was deleted; saving makes it anew.');
       return;
     }
     this.#file = { ...file, path: to + file.path.slice(from.length) };
@@ -140,10 +139,10 @@ export class FileEditor {
     try {
       const { etag } = await this.#parts.files.stat(file.path);
       if (etag === file.etag || !this.#isStill(file)) return;
-      if (this.#isEdited) this.#state.textContent = 'changed here and in the seat';
+      if (this.#isEdited) this.#state.textContent = t('changed here and in the seat');
       else await this.#reload(file);
     } catch (error) {
-      if (error instanceof NotFoundError && file === this.#file) this.#state.textContent = 'deleted in the seat';
+      if (error instanceof NotFoundError && file === this.#file) this.#state.textContent = t('deleted in the seat');
     }
   }
 
@@ -161,7 +160,7 @@ export class FileEditor {
     try {
       await this.#write(file, this.#area.value);
     } catch (error) {
-      if (file === this.#file) this.#problem.textContent = `It is not saved. ${sentenceOf(error)}`;
+      if (file === this.#file) this.#problem.textContent = t('It is not saved. {0}', sentenceOf(error, FILE_SENTENCES));
     } finally {
       this.#isSaving = false;
       this.#show();
@@ -177,21 +176,27 @@ export class FileEditor {
     } catch (error) {
       if (!(error instanceof ChangedError)) throw error;
       const choice = await this.#askAboutConflict(file);
-      if (choice === RELOAD) await this.#reload(file);
-      if (choice !== OVERWRITE) return;
+      if (choice === 'reload') await this.#reload(file);
+      if (choice !== 'overwrite') return;
       const { etag } = await files.write(file.path, bytes);
       this.#wrote(file, text, etag);
     }
   }
 
-  #askAboutConflict({ path }: OpenFile): Promise<string | undefined> {
-    return ask({
-      title: `"${shownName(nameOf(path))}" was changed meanwhile`,
-      text:
-        'Somebody else, or a program in the seat, has written or deleted it since you opened it. ' +
-        `"${RELOAD}" shows what is there now and keeps your text at hand; "${OVERWRITE}" puts yours in its place.`,
-      choices: [RELOAD, OVERWRITE],
+  async #askAboutConflict({ path }: OpenFile): Promise<'reload' | 'overwrite' | undefined> {
+    const reload = t('Reload theirs');
+    const overwrite = t('Overwrite');
+    const choice = await ask({
+      title: t('"{0}" was changed meanwhile', shownName(nameOf(path))),
+      text: t(
+        'Somebody else, or a program in the seat, has written or deleted it since you opened it. "{0}" shows what is there now and keeps your text at hand; "{1}" puts yours in its place.',
+        reload,
+        overwrite,
+      ),
+      choices: [reload, overwrite],
     });
+    if (choice === undefined) return undefined;
+    return choice === reload ? 'reload' : 'overwrite';
   }
 
   /** What was typed while it was on its way is not saved. */
@@ -229,14 +234,16 @@ export class FileEditor {
   async #mayClose(): Promise<boolean> {
     if (!this.isChanged) return true;
     const name = shownName(nameOf(this.#file?.path ?? ''));
+    const discard = t('Discard my changes');
     if (!this.#isEdited) {
-      const text = 'The text that "Back to mine" brings back is saved nowhere.';
-      return (await ask({ title: `Close "${name}"?`, text, choices: [DISCARD] })) === DISCARD;
+      const text = t('The text that "{0}" brings back is saved nowhere.', t('Back to mine'));
+      return (await ask({ title: t('Close "{0}"?', name), text, choices: [discard] })) === discard;
     }
-    const title = `Save "${name}" first?`;
-    const choice = await ask({ title, text: 'It has changes that are not saved.', choices: [SAVE, DISCARD] });
-    if (choice === SAVE) await this.#doSave();
-    return choice === DISCARD || (choice === SAVE && !this.isChanged);
+    const save = t('Save');
+    const title = t('Save "{0}" first?', name);
+    const choice = await ask({ title, text: t('It has changes that are not saved.'), choices: [save, discard] });
+    if (choice === save) await this.#doSave();
+    return choice === discard || (choice === save && !this.isChanged);
   }
 
   #take(file: OpenFile): void {
@@ -261,8 +268,8 @@ export class FileEditor {
     const { path } = this.#file ?? { path: '' };
     const shown = shownName(path);
     if (this.#title.textContent !== shown) this.#title.textContent = shown;
-    this.#area.ariaLabel = `Text of ${shown}`;
-    const state = this.#isSaving ? 'saving…' : this.#isEdited ? 'changed' : 'saved';
+    this.#area.ariaLabel = t('Text of {0}', shown);
+    const state = this.#isSaving ? t('saving…') : this.#isEdited ? t('changed') : t('saved');
     if (this.#state.textContent !== state) this.#state.textContent = state;
     this.#save.disabled = this.#isSaving;
     this.#undo.hidden = this.#mine === undefined;

@@ -2,7 +2,7 @@
 import { formatBytes } from '../../client/format.ts';
 import type { FileEntry } from '../../protocol/files.ts';
 import { button, make } from '../dom.ts';
-import { english } from '../english.ts';
+import { locale, t } from '../language.ts';
 import { shownName } from '../../client/file-paths.ts';
 
 export interface RowActions {
@@ -35,8 +35,8 @@ export class FileRows {
     const place = focused !== undefined && this.#list.contains(focused) ? focused.dataset : undefined;
     const rows = entries.slice(0, MAX_ROWS).map((entry) => this.#row(entry));
     const left = entries.length - rows.length;
-    const rest = left > 0 ? [make('li', { textContent: `and ${left} more: use the terminal` })] : [];
-    const none = entries.length === 0 ? [make('li', { className: 'none', textContent: 'Nothing is in here.' })] : [];
+    const rest = left > 0 ? [make('li', { textContent: t('and {0} more: use the terminal', left) })] : [];
+    const none = entries.length === 0 ? [make('li', { className: 'none', textContent: t('Nothing is in here.') })] : [];
     this.#list.replaceChildren(...rows, ...rest, ...none);
     if (place !== undefined) this.#find(place['path'], place['part'])?.focus();
   }
@@ -52,16 +52,17 @@ export class FileRows {
     const { path, name } = entry;
     const shown = shownName(name);
     const isExpanded = this.#expanded === path;
+    const size = formatBytes(entry.size, t, locale());
     const open = make(
       'button',
       { type: 'button', className: 'open' },
       make('span', { className: entry.is_directory ? 'icon folder' : 'icon', ariaHidden: 'true' }),
       make('span', { className: 'name', textContent: shown, title: shown }),
-      make('span', { className: 'size', textContent: entry.is_directory ? '' : formatBytes(entry.size, english) }),
+      make('span', { className: 'size', textContent: entry.is_directory ? '' : size }),
     );
-    open.ariaLabel = entry.is_directory ? `Folder ${shown}` : `File ${shown}, ${formatBytes(entry.size, english)}`;
+    open.ariaLabel = entry.is_directory ? t('Folder {0}', shown) : t('File {0}, {1}', shown, size);
     open.addEventListener('click', () => this.#actions.open(entry));
-    const more = button('⋯', () => this.#toggle(path), `More for ${shown}`);
+    const more = button('⋯', () => this.#toggle(path), t('More for {0}', shown));
     more.className = 'more';
     more.ariaExpanded = String(isExpanded);
     mark(open, path, 'open');
@@ -73,13 +74,13 @@ export class FileRows {
 
   #actionsOf(entry: FileEntry, shown: string): HTMLElement {
     const { download, rename, remove } = this.#actions;
-    const buttons: [string, (entry: FileEntry) => void][] = [
-      ['Download', download],
-      ['Rename', rename],
-      ['Delete', remove],
+    const buttons: [string, string, (entry: FileEntry) => void][] = [
+      [t('Download'), t('Download {0}', shown), download],
+      [t('Rename'), t('Rename {0}', shown), rename],
+      [t('Delete'), t('Delete {0}', shown), remove],
     ];
-    const made = buttons.map(([text, act]) => {
-      const one = button(text, () => act(entry), `${text} ${shown}`);
+    const made = buttons.map(([text, label, act]) => {
+      const one = button(text, () => act(entry), label);
       mark(one, entry.path, text);
       return one;
     });

@@ -3,8 +3,10 @@ import { ConflictError, NotFoundError, TooLargeError } from '../../protocol/erro
 import type { FileEntry, WatchEvent } from '../../protocol/files.ts';
 import { ask, askLine } from '../ask.ts';
 import { button, make } from '../dom.ts';
+import { t } from '../language.ts';
 import { sentenceOf } from '../sentence.ts';
 import { FileRows } from './file-rows.ts';
+import { FILE_SENTENCES } from './file-sentences.ts';
 import { MAX_DOWNLOAD_BYTES, type PageFiles } from './page-files.ts';
 import { joinPath, parentOf, shownName } from '../../client/file-paths.ts';
 import { nameProblem, trailOf } from './paths.ts';
@@ -25,7 +27,7 @@ export interface FilesPanelParts {
 
 export class FilesPanel {
   readonly #parts: FilesPanelParts;
-  readonly #trail = make('nav', { ariaLabel: 'Folder' });
+  readonly #trail = make('nav', { ariaLabel: t('Folder') });
   readonly #progress = make('p', { role: 'status' });
   readonly #problem = make('p', { className: 'error', role: 'alert' });
   readonly #rows: FileRows;
@@ -69,7 +71,7 @@ export class FilesPanel {
     } catch (error) {
       if (turn !== this.#turn) return;
       if (error instanceof NotFoundError && folder !== '') this.#goTo(parentOf(folder));
-      else this.#unread = sentenceOf(error);
+      else this.#unread = sentenceOf(error, FILE_SENTENCES);
     }
     this.#showProblem();
   }
@@ -92,7 +94,7 @@ export class FilesPanel {
   }
 
   #tools(): HTMLElement {
-    const chosen = make('input', { type: 'file', multiple: true, hidden: true, ariaLabel: 'Files to upload' });
+    const chosen = make('input', { type: 'file', multiple: true, hidden: true, ariaLabel: t('Files to upload') });
     chosen.addEventListener('change', () => {
       this.#upload([...(chosen.files ?? [])]);
       chosen.value = '';
@@ -100,9 +102,9 @@ export class FilesPanel {
     return make(
       'div',
       { className: 'actions' },
-      button('New file', () => void this.#do(() => this.#newFile())),
-      button('New folder', () => void this.#do(() => this.#newFolder())),
-      button('Upload', () => chosen.click()),
+      button(t('New file'), () => void this.#do(() => this.#newFile())),
+      button(t('New folder'), () => void this.#do(() => this.#newFolder())),
+      button(t('Upload'), () => chosen.click()),
       chosen,
     );
   }
@@ -129,7 +131,7 @@ export class FilesPanel {
   }
 
   async #newFile(): Promise<void> {
-    const name = await this.#askName('New file', '');
+    const name = await this.#askName(t('New file'), '');
     if (name === undefined) return;
     const path = joinPath(this.#folder, name);
     await this.#parts.files.write(path, new Uint8Array(), { ifNoneMatch: '*' });
@@ -138,30 +140,30 @@ export class FilesPanel {
   }
 
   async #newFolder(): Promise<void> {
-    const name = await this.#askName('New folder', '');
+    const name = await this.#askName(t('New folder'), '');
     if (name !== undefined) await this.#parts.files.makeFolder(joinPath(this.#folder, name));
   }
 
   async #rename({ path, name }: FileEntry): Promise<void> {
-    const given = await this.#askName(`Rename "${shownName(name)}"`, name);
+    const given = await this.#askName(t('Rename "{0}"', shownName(name)), name);
     if (given === undefined || given === name) return;
     const to = joinPath(parentOf(path), given);
     try {
       await this.#parts.files.move(path, to, { overwrite: false });
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      const replace = 'Replace';
-      const text = 'What it is now would be lost.';
-      if ((await ask({ title: `Replace "${given}"?`, text, choices: [replace] })) !== replace) return;
+      const replace = t('Replace');
+      const text = t('What it is now would be lost.');
+      if ((await ask({ title: t('Replace "{0}"?', given), text, choices: [replace] })) !== replace) return;
       await this.#parts.files.move(path, to, { overwrite: true });
     }
     this.#parts.moved(path, to);
   }
 
   async #remove(entry: FileEntry): Promise<void> {
-    const remove = 'Delete';
-    const text = entry.is_directory ? 'Everything in it goes, too. It cannot be undone.' : 'It cannot be undone.';
-    const title = `Delete "${shownName(entry.name)}"?`;
+    const remove = t('Delete');
+    const text = entry.is_directory ? t('Everything in it goes, too. It cannot be undone.') : t('It cannot be undone.');
+    const title = t('Delete "{0}"?', shownName(entry.name));
     if ((await ask({ title, text, choices: [remove] })) !== remove) return;
     await this.#parts.files.remove(entry.path);
     this.#parts.moved(entry.path, undefined);
@@ -169,11 +171,11 @@ export class FilesPanel {
 
   async #download({ path, name, is_directory, size }: FileEntry): Promise<void> {
     if (!is_directory && size > MAX_DOWNLOAD_BYTES) throw tooLarge(name);
-    this.#progress.textContent = `Downloading ${shownName(name)}…`;
+    this.#progress.textContent = t('Downloading {0}…', shownName(name));
     const { files } = this.#parts;
     const bytes = is_directory ? await files.packed(path) : (await files.readUpTo(MAX_DOWNLOAD_BYTES, path)).bytes;
     saveFile(is_directory ? `${name}.tar.gz` : name, bytes);
-    this.#progress.textContent = `Downloaded ${shownName(name)}.`;
+    this.#progress.textContent = t('Downloaded {0}.', shownName(name));
   }
 
   #upload(chosen: readonly File[]): void {
@@ -208,7 +210,7 @@ export class FilesPanel {
       await work();
     } catch (error) {
       this.#progress.textContent = '';
-      this.#failure = sentenceOf(error);
+      this.#failure = sentenceOf(error, FILE_SENTENCES);
     }
     await this.refresh();
     this.#showProblem();
@@ -221,11 +223,13 @@ export class FilesPanel {
   }
 
   #askName(title: string, value: string): Promise<string | undefined> {
-    return askLine({ title, label: 'Name', value, check: nameProblem });
+    return askLine({ title, label: t('Name'), value, check: nameProblem });
   }
 }
 
 function tooLarge(name: string): TooLargeError {
   const limit = MAX_DOWNLOAD_BYTES / 1024 / 1024;
-  return new TooLargeError(`"${shownName(name)}" is larger than ${limit} MiB, more than a browser downloads here.`);
+  return new TooLargeError(
+    t('"{0}" is larger than {1} MiB, more than a browser downloads here.', shownName(name), limit),
+  );
 }

@@ -4,14 +4,14 @@ import { ask } from '../ask.ts';
 import { byId } from '../dom.ts';
 import type { FetchTransport } from '../fetch-transport.ts';
 import type { KeptSeat } from '../kept-seats.ts';
+import { t } from '../language.ts';
 import { sentenceOf } from '../sentence.ts';
 import { FileEditor } from './file-editor.ts';
+import { FILE_SENTENCES } from './file-sentences.ts';
 import { FileWatch } from './file-watch.ts';
 import { FilesPanel } from './files-panel.ts';
 import { PageFiles } from './page-files.ts';
 import { shownName } from '../../client/file-paths.ts';
-
-const DOWNLOAD = 'Download';
 
 export class SeatFilesView {
   readonly #panel: FilesPanel;
@@ -73,9 +73,10 @@ export class SeatFilesView {
   }
 
   async #edit(entry: FileEntry): Promise<void> {
-    const why = await this.#editor.open(entry).catch((error: unknown) => sentenceOf(error));
+    const why = await this.#editor.open(entry).catch((error: unknown) => sentenceOf(error, FILE_SENTENCES));
     if (why === undefined) return;
-    const answer = await ask({ title: shownName(entry.name), text: why, choices: [DOWNLOAD] });
-    if (answer === DOWNLOAD) this.#panel.download(entry);
+    const download = t('Download');
+    const answer = await ask({ title: shownName(entry.name), text: why, choices: [download] });
+    if (answer === download) this.#panel.download(entry);
   }
 }

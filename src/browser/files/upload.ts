@@ -1,12 +1,12 @@
 /** Files of this machine into a folder of the seat. */
 import { ChangedError, NotFoundError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
+import { t } from '../language.ts';
 import type { PageFiles } from './page-files.ts';
 import { joinPath, shownName } from '../../client/file-paths.ts';
 
-const REPLACE = 'Replace';
-const REPLACE_ALL = 'Replace all';
-const SKIP = 'Skip';
+/** What becomes of a file that is there already. */
+type Answer = 'replace' | 'replace-all' | 'skip';
 
 /**
  * Uploads one after the other; what is there already is asked about.
@@ -22,17 +22,17 @@ export async function upload(
   let all = false;
   let done = 0;
   for (const [index, file] of chosen.entries()) {
-    say(`Uploading ${shownName(file.name)} (${index + 1} of ${chosen.length})…`);
+    say(t('Uploading {0} ({1} of {2})…', shownName(file.name), index + 1, chosen.length));
     const path = joinPath(folder, file.name);
     const isNew = all ? false : await tryNew(files, path, file);
     if (isNew) {
       done += 1;
       continue;
     }
-    const answer: string | undefined = all ? REPLACE_ALL : await askToReplace(file.name, chosen.length > index + 1);
+    const answer: Answer | undefined = all ? 'replace-all' : await askToReplace(file.name, chosen.length > index + 1);
     if (answer === undefined) break;
-    if (answer === SKIP) continue;
-    all = answer === REPLACE_ALL;
+    if (answer === 'skip') continue;
+    all = answer === 'replace-all';
     await files.write(path, file);
     done += 1;
   }
@@ -40,8 +40,8 @@ export async function upload(
 }
 
 function doneText(count: number): string {
-  if (count === 0) return 'Nothing was uploaded.';
-  return count === 1 ? 'Uploaded 1 file.' : `Uploaded ${count} files.`;
+  if (count === 0) return t('Nothing was uploaded.');
+  return count === 1 ? t('Uploaded 1 file.') : t('Uploaded {0} files.', count);
 }
 
 /** Looks first: a large file is not sent only to be refused. */
@@ -66,10 +66,15 @@ async function isThere(files: PageFiles, path: string): Promise<boolean> {
   }
 }
 
-function askToReplace(name: string, hasMore: boolean): Promise<string | undefined> {
-  return ask({
-    title: `Replace "${shownName(name)}"?`,
-    text: 'The seat has a file of that name already. What is in it would be lost.',
-    choices: hasMore ? [REPLACE, REPLACE_ALL, SKIP] : [REPLACE],
+async function askToReplace(name: string, hasMore: boolean): Promise<Answer | undefined> {
+  const all = t('Replace all');
+  const skip = t('Skip');
+  const choice = await ask({
+    title: t('Replace "{0}"?', shownName(name)),
+    text: t('The seat has a file of that name already. What is in it would be lost.'),
+    choices: hasMore ? [t('Replace'), all, skip] : [t('Replace')],
   });
+  if (choice === undefined) return undefined;
+  if (choice === skip) return 'skip';
+  return choice === all ? 'replace-all' : 'replace';
 }

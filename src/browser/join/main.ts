@@ -11,11 +11,14 @@ import {
 import { showCode } from '../../protocol/names.ts';
 import { byId } from '../dom.ts';
 import { FetchTransport } from '../fetch-transport.ts';
+import { JOIN_SENTENCES } from '../join-sentences.ts';
 import { joinSeat } from '../join-seat.ts';
 import { KeptSeats } from '../kept-seats.ts';
+import { t } from '../language.ts';
 import { retryAfterSeconds, sentenceOf } from '../sentence.ts';
 import { serverBase } from '../server-base.ts';
 import { constantToken } from '../tokens.ts';
+import { translateDocument } from '../translate-document.ts';
 
 const base = serverBase(location);
 const seats = new KeptSeats(() => localStorage);
@@ -66,10 +69,18 @@ function showEarlier({ code, rejoinCode }: JoinLink): void {
   try {
     const kept = seats.byCode(code);
     if (kept === undefined) return;
-    const joined = `This browser has joined already, as ${kept.name} on seat ${kept.seat}`;
     const isTheirs = rejoinCode === undefined || rejoinCode === kept.rejoin_code;
-    const forgets = `${joined}. It forgets that seat when you join: only its personal link leads back there then.`;
-    returning.textContent = isTheirs ? `${joined}: "Join" leads back there.` : forgets;
+    const leads = t(
+      'This browser has joined already, as {0} on seat {1}: "Join" leads back there.',
+      kept.name,
+      kept.seat,
+    );
+    const forgets = t(
+      'This browser has joined already, as {0} on seat {1}. It forgets that seat when you join: only its personal link leads back there then.',
+      kept.name,
+      kept.seat,
+    );
+    returning.textContent = isTheirs ? leads : forgets;
     returning.hidden = false;
     if (!isTheirs) return;
     name.value = kept.name;
@@ -96,14 +107,14 @@ async function submit(): Promise<void> {
   const link = linkOfPage();
   if (link === undefined || join.disabled) return;
   problem.textContent = '';
-  progress.textContent = 'Joining…';
+  progress.textContent = t('Joining…');
   join.disabled = true;
   try {
     const kept = await joinSeat(parts, { ...link, name: name.value, isSomebodyElse });
     location.assign(`${base}/seat#${kept.workshop_id}`);
   } catch (error) {
     progress.textContent = '';
-    problem.textContent = sentenceOf(error);
+    problem.textContent = sentenceOf(error, JOIN_SENTENCES);
     holdBack(error instanceof SlowDownError ? retryAfterSeconds(error) : undefined);
   }
 }
@@ -114,9 +125,9 @@ function holdBack(seconds: number | undefined): void {
     join.disabled = false;
     return;
   }
-  progress.textContent = `"Join" can be pressed again in ${seconds} s.`;
+  progress.textContent = t('"Join" can be pressed again in {0} s.', seconds);
   setTimeout(() => {
-    progress.textContent = 'You can try again now.';
+    progress.textContent = t('You can try again now.');
     join.disabled = false;
   }, seconds * 1_000);
 }
@@ -131,4 +142,5 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted) location.reload();
 });
 addEventListener('hashchange', show);
+translateDocument(navigator.languages);
 show();

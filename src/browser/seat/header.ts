@@ -1,5 +1,6 @@
 /** The header of the seat's page. */
 import { byId } from '../dom.ts';
+import { t } from '../language.ts';
 import type { TerminalState } from '../../client/terminal/reconnect-state.ts';
 import type { OwnSeat } from './own-seat.ts';
 import { connectionText, timeText } from './texts.ts';
@@ -27,9 +28,9 @@ export class Header {
   show(own: OwnSeat, terminal: TerminalState | undefined): void {
     this.#own = own;
     const { workshop_name, seat, name } = own.kept;
-    document.title = `${workshop_name} · seat ${seat}`;
+    document.title = t('{0} · seat {1}', workshop_name, seat);
     setText('workshop', workshop_name);
-    setText('who', name === '' ? `Seat ${seat}` : `Seat ${seat} · ${name}`);
+    setText('who', name === '' ? t('Seat {0}', seat) : t('Seat {0} · {1}', seat, name));
     setText('connection', connectionText(own.status.kind, terminal));
     byId('connection', HTMLElement).dataset['state'] = own.status.kind === 'stale' ? 'reconnecting' : (terminal ?? '');
     this.#showTime();

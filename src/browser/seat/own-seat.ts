@@ -3,9 +3,9 @@ import { LearnerCalls } from '../../client/learner-calls.ts';
 import { LearnerFollower } from '../../client/learner/learner-follower.ts';
 import type { LearnerStatus } from '../../client/learner/learner-status.ts';
 import type { Access, LearnerView } from '../../protocol/access.ts';
-import { english } from '../english.ts';
 import { FetchTransport } from '../fetch-transport.ts';
 import type { KeptSeat, KeptSeats } from '../kept-seats.ts';
+import { t } from '../language.ts';
 import { constantToken } from '../tokens.ts';
 import { Pause } from './pause.ts';
 
@@ -33,7 +33,7 @@ export class OwnSeat {
       pause: new Pause(),
       changed: parts.changed,
       dropped: () => undefined,
-      t: english,
+      t,
     });
   }
 

@@ -3,6 +3,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal } from '@xterm/xterm';
+import { t } from '../language.ts';
 import { followColors } from './colors.ts';
 import { OutputPace } from './output-pace.ts';
 
@@ -24,6 +25,8 @@ export class Screen {
   readonly #pace: OutputPace;
 
   constructor(host: HTMLElement, handlers: ScreenHandlers) {
+    Terminal.strings.promptLabel = t('Terminal input');
+    Terminal.strings.tooMuchOutput = t('Too much output to announce, navigate to rows manually to read');
     this.#terminal = new Terminal({
       allowProposedApi: true,
       cursorBlink: true,

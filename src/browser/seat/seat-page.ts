@@ -7,11 +7,12 @@ import { formatJoinLink } from '../../protocol/join-link.ts';
 import { LearnerCalls } from '../../client/learner-calls.ts';
 import { ask } from '../ask.ts';
 import { byId } from '../dom.ts';
-import { english } from '../english.ts';
 import { FetchTransport } from '../fetch-transport.ts';
 import { SeatFilesView } from '../files/seat-files-view.ts';
+import { JOIN_SENTENCES } from '../join-sentences.ts';
 import { joinSeat } from '../join-seat.ts';
 import type { KeptSeat, KeptSeats } from '../kept-seats.ts';
+import { locale, t } from '../language.ts';
 import { sentenceOf } from '../sentence.ts';
 import { constantToken } from '../tokens.ts';
 import { Header } from './header.ts';
@@ -135,13 +136,13 @@ export class SeatPage {
     this.#own.follow(false);
     this.#files.follow(false);
     this.#shell.close();
-    const sentence = learnerSentence(status, kept.workshop_name, Date.now(), english) ?? '';
+    const sentence = learnerSentence(status, kept.workshop_name, Date.now(), t, locale()) ?? '';
     if (status.kind === 'expired' && (await this.#rejoins())) return;
     // What was typed and not saved is nowhere else.
     byId('seat', HTMLElement).hidden = !this.#files.isChanged;
     for (const id of ['files', 'shell']) byId(id, HTMLElement).hidden = true;
     this.#header.over();
-    this.#parts.notice.show(sentence, { text: 'Back to the join page', do: () => this.#toJoinPage() });
+    this.#parts.notice.show(sentence, { text: t('Back to the join page'), do: () => this.#toJoinPage() });
   }
 
   /** @returns whether the page begins anew */
@@ -159,7 +160,7 @@ export class SeatPage {
         return true;
       } catch (error) {
         if (!(error instanceof UnavailableError)) {
-          if (error instanceof CarapaceError) this.#parts.notice.show(sentenceOf(error));
+          if (error instanceof CarapaceError) this.#parts.notice.show(sentenceOf(error, JOIN_SENTENCES));
           return false;
         }
         const waitMs = backoffMs(attempt, Math.random());
@@ -179,27 +180,29 @@ export class SeatPage {
     const link = formatJoinLink(base, kept.code, kept.rejoin_code);
     try {
       await navigator.clipboard.writeText(link);
-      this.#header.say('Your personal link is in the clipboard. Whoever has it has your seat: keep it to yourself.');
+      this.#header.say(t('Your personal link is in the clipboard. Whoever has it has your seat: keep it to yourself.'));
     } catch {
       await ask({
-        title: 'Your personal link',
-        text: 'Keep it to yourself: whoever has it has your seat.',
+        title: t('Your personal link'),
+        text: t('Keep it to yourself: whoever has it has your seat.'),
         value: link,
       });
     }
   }
 
   async #leave(): Promise<void> {
+    const copy = t('Copy personal link and leave');
+    const text = t(
+      'This browser forgets your seat. The seat stays yours, with your files: your personal link leads back to it. Copy that first, or you will not find back.',
+    );
+    const lost = t('The file that is open has changes that are not saved: they are lost.');
     const choice = await ask({
-      title: `Leave "${this.#own.kept.workshop_name}"?`,
-      text:
-        'This browser forgets your seat. The seat stays yours, with your files: your personal link leads back to it. ' +
-        'Copy that first, or you will not find back.' +
-        (this.#files.isChanged ? ' The file that is open has changes that are not saved: they are lost.' : ''),
-      choices: ['Copy personal link and leave', 'Leave'],
+      title: t('Leave "{0}"?', this.#own.kept.workshop_name),
+      text: this.#files.isChanged ? `${text} ${lost}` : text,
+      choices: [copy, t('Leave')],
     });
     if (choice === undefined) return;
-    if (choice.startsWith('Copy')) await this.#copyLink();
+    if (choice === copy) await this.#copyLink();
     this.#isOver = true;
     this.#files.giveUp();
     this.#shell.close();

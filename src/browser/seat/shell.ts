@@ -7,7 +7,9 @@ import type { Access } from '../../protocol/access.ts';
 import { CarapaceError, NotFoundError, UnavailableError } from '../../protocol/errors.ts';
 import { openBrowserSocket } from '../browser-socket.ts';
 import { button } from '../dom.ts';
+import { t } from '../language.ts';
 import type { Screen } from './screen.ts';
+import { terminalSentence } from './terminal-sentence.ts';
 import { exitText } from './texts.ts';
 
 export interface ShellParts {
@@ -80,7 +82,7 @@ export class Shell {
 
   /** There is no seat to open a shell in now, and no use in trying. */
   wait(): void {
-    if (!this.isOpen) this.#say('The seat does not run now. The terminal opens when it does.');
+    if (!this.isOpen) this.#say(t('The seat does not run now. The terminal opens when it does.'));
   }
 
   /** Closes the connection; the shell lives on in the seat. */
@@ -108,8 +110,8 @@ export class Shell {
       onData: (bytes) => screen.show(bytes),
       whenShown: (told) => screen.whenShown(told),
       onState: (state) => this.#take(state),
-      onExit: (exit) => this.#ended(exitText(exit), 'New shell', undefined),
-      onSkipped: () => this.#line(DIM, '[Output that came while nobody was connected was not kept]'),
+      onExit: (exit) => this.#ended(exitText(exit), t('New shell'), undefined),
+      onSkipped: () => this.#line(DIM, t('[Output that came while nobody was connected was not kept]')),
       onFailed: (error) => this.#failed(error),
     };
   }
@@ -127,13 +129,13 @@ export class Shell {
   #failed(error: CarapaceError): void {
     const gone = error instanceof NotFoundError && this.#session !== undefined;
     if (gone && !this.#everConnected) {
-      this.#line(DIM, '[The earlier shell has ended; this is a new one]');
+      this.#line(DIM, t('[The earlier shell has ended; this is a new one]'));
       this.#keep(undefined);
       this.#connect();
       return;
     }
     this.#isCutOff = error instanceof UnavailableError;
-    this.#ended(error.message, gone ? 'New shell' : 'Try again', gone ? undefined : this.#session);
+    this.#ended(terminalSentence(error), gone ? t('New shell') : t('Try again'), gone ? undefined : this.#session);
   }
 
   /** @param session to go on with at the next attempt */
@@ -177,7 +179,7 @@ export class Shell {
       work();
     } catch (error) {
       if (!(error instanceof CarapaceError)) throw error;
-      this.#line(RED, error.message);
+      this.#line(RED, terminalSentence(error));
     }
   }
 

@@ -1,5 +1,6 @@
 /** Keys that the keyboard of a tablet has not. */
 import { button } from '../dom.ts';
+import { t } from '../language.ts';
 import { controlCharacter } from './control-character.ts';
 import type { Screen } from './screen.ts';
 
@@ -10,22 +11,22 @@ export class TouchKeys {
   /** Shown where the person points with a finger. @param type into the terminal */
   constructor(host: HTMLElement, screen: Screen, type: (data: string) => void) {
     const key = (text: string, label: string, data: () => string) => button(text, () => type(data()), label);
-    this.#control = button('Ctrl', () => this.#setControl(!this.#isControl), 'Control, for the next key');
+    this.#control = button(t('Ctrl'), () => this.#setControl(!this.#isControl), t('Control, for the next key'));
     this.#setControl(false);
-    const paste = button('Paste', () => {
+    const paste = button(t('Paste'), () => {
       navigator.clipboard.readText().then(
         (text) => screen.paste(text),
         () => undefined,
       );
     });
     host.append(
-      key('Esc', 'Escape', () => '\x1b'),
-      key('Tab', 'Tab', () => '\t'),
+      key(t('Esc'), t('Escape'), () => '\x1b'),
+      key(t('Tab'), t('Tab'), () => '\t'),
       this.#control,
-      key('↑', 'Up', () => screen.arrow('A')),
-      key('↓', 'Down', () => screen.arrow('B')),
-      key('←', 'Left', () => screen.arrow('D')),
-      key('→', 'Right', () => screen.arrow('C')),
+      key('↑', t('Up'), () => screen.arrow('A')),
+      key('↓', t('Down'), () => screen.arrow('B')),
+      key('←', t('Left'), () => screen.arrow('D')),
+      key('→', t('Right'), () => screen.arrow('C')),
       paste,
     );
     // The keyboard on the screen stays only while the terminal has the focus.

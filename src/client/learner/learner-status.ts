@@ -50,12 +50,13 @@ export function tokenEnd(token: string): number | undefined {
   }
 }
 
-/** The sentence about it; undefined where all is well. */
+/** The sentence about it; undefined where all is well. @param locale how times are written; as this machine does unless told */
 export function learnerSentence(
   status: LearnerStatus,
   workshop: string,
   now: number,
   t: Translate,
+  locale?: string,
 ): string | undefined {
   switch (status.kind) {
     case 'joined':
@@ -63,7 +64,7 @@ export function learnerSentence(
     case 'connecting':
       return t('Connecting to "{0}".', workshop);
     case 'stale':
-      return t('"{0}" cannot be reached since {1}; trying again.', workshop, formatMoment(status.since, now));
+      return t('"{0}" cannot be reached since {1}; trying again.', workshop, formatMoment(status.since, now, locale));
     case 'freed':
       return t('Your teacher has freed your seat in "{0}". Join again to take another one.', workshop);
     case 'gone':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { english } from '../../../src/browser/english.ts';
+import { t } from '../../../src/browser/language.ts';
 import { connectionText, exitText, timeText } from '../../../src/browser/seat/texts.ts';
 import { retryAfterSeconds, sentenceOf } from '../../../src/browser/sentence.ts';
 import { serverBase } from '../../../src/browser/server-base.ts';
@@ -31,7 +31,7 @@ describe('what the page says', () => {
     assert.equal(sentenceOf(slow), 'Too many.');
     assert.equal(retryAfterSeconds(slow), 3);
     assert.equal(retryAfterSeconds(new SlowDownError('Too many.')), undefined);
-    assert.equal(english('{1} of {0}', 3, '{0}'), '{0} of 3');
+    assert.equal(t('{1} of {0}', 3, '{0}'), '{0} of 3');
   });
 
   it('comes from the server that it is on, also below a path', () => {

@@ -1,7 +1,9 @@
-/** That every text of the extension is translated, with the same places for what is put into it. */
+/** That every text of the extension and of the pages is translated, with the same places for what is put into it. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
+import { findHtmlTexts } from '../../../tools/l10n/html-texts.ts';
 import { findStrings } from '../../../tools/l10n/strings.ts';
+import { findUntold } from '../../../tools/l10n/untold.ts';
 
 type Bundle = Readonly<Record<string, string>>;
 
@@ -27,6 +29,10 @@ describe('the texts of the extension', () => {
   it('are written out where they are used, so that they can be found', () => {
     assert.deepEqual(found.unclear, []);
     assert.ok(found.texts.size > 300);
+  });
+
+  it('are looked up when they are said, for a page chooses its language first', () => {
+    assert.deepEqual(found.early, []);
   });
 
   it('are all in the English bundle, and nothing else is (npm run l10n)', () => {
@@ -59,4 +65,43 @@ describe('the texts of the extension', () => {
       assertTranslated(read('package.nls.json'), read(`package.nls.${language}.json`));
     });
   }
+});
+
+describe('the texts of HTML', () => {
+  it('are sentences whose elements are places, and what is read of elements', () => {
+    const html = `<!doctype html><html lang="en"><head><title>A title</title><meta name="x" /></head><body>
+      <!-- no text --><p>Press <kbd title="A key">Ctrl</kbd> or
+        <b id="b"></b>.</p><input placeholder="Your name" value="no text" /><p translate="no">carapace</p><p>1 / 2</p>
+      <noscript><p lang="en">English</p><p lang="de">Deutsch</p></noscript></body></html>`;
+    assert.deepEqual(findHtmlTexts(html).sort(), ['A key', 'A title', 'Ctrl', 'Press {0} or {1}.', 'Your name']);
+  });
+
+  it('are not guessed at', () => {
+    for (const html of ['<p>one', '<p>one</b>', '</p>', '<p>R&amp;D</p>'])
+      assert.throws(() => findHtmlTexts(html), /cannot be read/, html);
+  });
+
+  it('are there in each language where no script can translate them', () => {
+    for (const file of globSync('media/browser/*.html')) {
+      const [, told = ''] = /<noscript>([^]*)<\/noscript>/.exec(readFileSync(file, 'utf8')) ?? [];
+      const languages = [...told.matchAll(/<p lang="(\w+)">/g)].map(([, language]) => language);
+      assert.deepEqual(languages, ['en', ...LANGUAGES], file);
+    }
+  });
+});
+
+describe('the texts of the pages', () => {
+  /** For machines. */
+  const NO_TEXTS = [
+    'Bearer {}',
+    "carapace join '{}'",
+    'icon folder',
+    'title, body, body :not(script, noscript)',
+    'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace',
+  ];
+
+  it('are all said in the language of the reader', () => {
+    const untold = findUntold(globSync('src/browser/**/*.ts'));
+    assert.deepEqual(untold.map((found) => found.replace(/^.*?: /, '')).sort(), NO_TEXTS);
+  });
 });
