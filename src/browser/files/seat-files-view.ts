@@ -39,7 +39,10 @@ export class SeatFilesView {
       });
     }
     addEventListener('beforeunload', (event) => {
-      if ((this.#editor.isChanged || this.#panel.isUploading) && !this.#isGivenUp) event.preventDefault();
+      if ((!this.#editor.isChanged && !this.#panel.isUploading) || this.#isGivenUp) return;
+      event.preventDefault();
+      // What Chrome before 119 asks for.
+      Object.assign(event, { returnValue: true });
     });
   }
 

@@ -1,4 +1,5 @@
 /** The page behind a join link. The code is in the link's fragment, which no browser sends to any server. */
+import '../older-browsers.ts';
 import { LearnerCalls } from '../../client/learner-calls.ts';
 import { SlowDownError } from '../../protocol/errors.ts';
 import {

@@ -1,4 +1,5 @@
 /** The page of one seat: `/seat#WORKSHOP`. What leads into it is in the browser's own store. */
+import '../older-browsers.ts';
 import { byId } from '../dom.ts';
 import { KeptSeats } from '../kept-seats.ts';
 import { t } from '../language.ts';

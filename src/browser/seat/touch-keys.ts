@@ -27,8 +27,9 @@ export class TouchKeys {
       key('↓', t('Down'), () => screen.arrow('B')),
       key('←', t('Left'), () => screen.arrow('D')),
       key('→', t('Right'), () => screen.arrow('C')),
-      paste,
     );
+    // Firefox lets a page read the clipboard since 125.
+    if (isSecureContext && 'readText' in navigator.clipboard) host.append(paste);
     // The keyboard on the screen stays only while the terminal has the focus.
     host.addEventListener('pointerdown', (event) => event.preventDefault());
     host.hidden = !matchMedia('(pointer: coarse)').matches;
