@@ -145,3 +145,4 @@ addEventListener('pageshow', ({ persisted }) => {
 addEventListener('hashchange', show);
 translateDocument(navigator.languages);
 show();
+byId('loading', HTMLDivElement).hidden = true;

@@ -30,3 +30,4 @@ function start(): void {
 addEventListener('hashchange', () => location.reload());
 translateDocument(navigator.languages);
 start();
+byId('loading', HTMLDivElement).hidden = true;
