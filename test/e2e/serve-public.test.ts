@@ -1,38 +1,23 @@
 /** A control plane for others: TLS, a token, no process seats, and a relay to the seats. */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { ControlPlaneClient } from '../../src/client/control-plane.ts';
 import { pinCertificate } from '../../src/client/connection.ts';
 import { SeatFiles } from '../../src/client/seat-files.ts';
-import { createLog } from '../../src/lib/log.ts';
 import type { Joined } from '../../src/protocol/access.ts';
 import { ForbiddenError, UnauthorizedError } from '../../src/protocol/errors.ts';
 import { BEARER_SUBPROTOCOL_PREFIX, CLOSE_CODE, TERMINAL_SUBPROTOCOL } from '../../src/protocol/terminal.ts';
-import type { HttpService } from '../../src/lib/http-service.ts';
-import type { AddressInfo } from 'node:net';
-import { ControlPlane } from '../../src/provisioning/control-plane.ts';
-import { readBrowserFiles } from '../../src/provisioning/http/browser-files.ts';
-import { createControlPlaneServer } from '../../src/provisioning/http/server.ts';
-import { readPublicServing } from '../../src/provisioning/public-site.ts';
-import { readTiming } from '../../src/provisioning/settings.ts';
-import { Store } from '../../src/provisioning/store/store.ts';
 import { launchBrowser } from '../support/browser.ts';
-import { processesNaming } from '../support/processes.ts';
 import { TestHome, type Ran } from './cli-harness.ts';
 import { succeeded, TestState, until } from './control-plane-harness.ts';
+import { certificateFile, keyFile, PUBLIC_HOST as HOST, PUBLIC_TOKEN as TOKEN, PublicServer } from './public-server.ts';
 
-const FIXTURES = resolve(import.meta.dirname, '../unit/client/fixtures');
-const CERT = join(FIXTURES, 'one.cert.pem');
-const KEY = join(FIXTURES, 'one.key.pem');
+const [CERT, KEY] = [certificateFile('one'), keyFile('one')];
 const TLS = ['--tls-cert', CERT, '--tls-key', KEY];
-const TOKEN = 'the-token-of-this-server-that-is-long-enough';
-/** Not one of the three loopback names, and so a public address for the control plane; reached from here alone. */
-const HOST = '127.0.0.2';
 
 interface Answered {
   readonly status: number;
@@ -67,7 +52,7 @@ describe('a control plane on a public address', function () {
       [['--tls-cert', CERT], {}, /give --tls-cert and --tls-key/],
       [TLS, {}, /at least 32 characters in the environment variable CARAPACE_TOKEN/],
       [TLS, { CARAPACE_TOKEN: 'short' }, /at least 32 characters/],
-      [['--tls-cert', CERT, '--tls-key', join(FIXTURES, 'two.key.pem')], { CARAPACE_TOKEN: TOKEN }, /is not that of/],
+      [['--tls-cert', CERT, '--tls-key', keyFile('two')], { CARAPACE_TOKEN: TOKEN }, /is not that of/],
       [['--tls-cert', '/nowhere.pem', '--tls-key', KEY], { CARAPACE_TOKEN: TOKEN }, /nowhere\.pem .* \(ENOENT\)/],
       [[...TLS, '--public-url', 'http://example.org'], { CARAPACE_TOKEN: TOKEN }, /not valid for --public-url/],
       [[...TLS, '--host', '0.0.0.0'], { CARAPACE_TOKEN: TOKEN }, /say by --public-url which one/],
@@ -134,51 +119,24 @@ describe('a control plane on a public address', function () {
   });
 });
 
-/**
- * Machines cannot be made everywhere, so these seats are processes, which a real server for others refuses: everything
- * else is as `carapace serve` puts it together, with a real agent and real seats.
- */
 describe('the relay of a control plane on a public address', function () {
   this.timeout(120_000);
-  let folder = '';
-  let store: Store;
-  let controlPlane: ControlPlane;
-  let server: HttpService;
+  const server = new PublicServer();
   let url = '';
   let teacher: ControlPlaneClient;
   let ada: Joined;
   const certificate = readFileSync(CERT, 'utf8');
 
   before(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), 'carapace-public-')));
-    store = Store.open(join(folder, 'store.db'));
-    const serving = await readPublicServing(HOST, { tlsCert: CERT, tlsKey: KEY, token: TOKEN });
-    assert.ok(serving !== undefined);
-    const exposure = { site: serving.site, refusesProcesses: false };
-    const programFolder = resolve(import.meta.dirname, '../../dist');
-    const log = createLog('test', 'silent');
-    const part = { store, stateFolder: folder, programFolder, timing: readTiming({}), log, exposure };
-    controlPlane = new ControlPlane(part);
-    const pages = readBrowserFiles(programFolder);
-    server = createControlPlaneServer(controlPlane, { token: TOKEN, log, pages, publicly: serving });
-    await server.listen({ host: HOST, port: 0 });
-    url = `https://${HOST}:${(server.server.address() as AddressInfo).port}`;
-    serving.listensAt(url);
-    controlPlane.start();
-    teacher = new ControlPlaneClient({ url, token: TOKEN, certificate });
+    await server.start('one');
+    ({ url, teacher } = server);
     const { workshop, operation } = await teacher.createWorkshop({ seats: 2, runtime: 'process' });
     await succeeded(teacher, operation);
     ada = await teacher.join({ code: workshop.code, name: 'Ada' });
   });
   after(async () => {
     await succeeded(teacher, await teacher.deleteWorkshop(ada.workshop_id));
-    await controlPlane.close();
-    await server.close();
-    store.close();
-    const left = processesNaming(folder);
-    for (const { pid } of left) process.kill(pid, 'SIGKILL');
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    assert.deepEqual(left, []);
+    assert.deepEqual(await server.dispose(), []);
   });
 
   const files = (access: Joined): SeatFiles =>
@@ -365,7 +323,7 @@ describe('the relay of a control plane on a public address', function () {
 
       const folder = join(home.folder, 'joined');
       const pinned = readdirSync(folder).find((name) => name.endsWith('.pem'));
-      copyFileSync(join(FIXTURES, 'two.cert.pem'), join(folder, pinned ?? ''));
+      copyFileSync(certificateFile('two'), join(folder, pinned ?? ''));
       const changed = await joinBy('--json');
       assert.equal(changed.code, 1);
       assert.match(changed.stderr, /another certificate than the one that was accepted on this machine/);

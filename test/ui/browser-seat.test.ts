@@ -3,80 +3,16 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext } from 'playwright-core';
 import { showCode } from '../../src/protocol/names.ts';
 import type { Workshop } from '../../src/protocol/workshop.ts';
 import { end, ended, TestState, until, type TestControlPlane } from '../e2e/control-plane-harness.ts';
 import { launchBrowser } from '../support/browser.ts';
-import { saveScreenshot } from '../support/screenshot.ts';
+import { LearnerPage } from './learner-page.ts';
 
 const NAME = 'Intro to Linux';
 const LEARNER = 'Alice Ämter';
 const PATIENCE_MS = 30_000;
-
-/** A learner's page, with what it has complained of. */
-class LearnerPage {
-  readonly page: Page;
-  readonly complaints: string[] = [];
-
-  constructor(page: Page) {
-    this.page = page;
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => this.complaints.push(String(error.stack)));
-  }
-
-  button(name: string | RegExp, within: Locator | Page = this.page): Locator {
-    return within.getByRole('button', { name, exact: typeof name === 'string' });
-  }
-
-  get dialog(): Locator {
-    return this.page.getByRole('dialog');
-  }
-
-  get editor(): Locator {
-    return this.page.getByRole('region', { name: 'Editor' });
-  }
-
-  get text(): Locator {
-    return this.editor.getByRole('textbox');
-  }
-
-  get files(): Locator {
-    return this.page.getByRole('region', { name: 'Files' });
-  }
-
-  file(name: string | RegExp): Locator {
-    return this.files.getByRole('button', { name: typeof name === 'string' ? `File ${name},` : name });
-  }
-
-  /** What the terminal shows, line for line. */
-  async screen(): Promise<string> {
-    const rows = await this.page.locator('#terminal .xterm-rows > div').allTextContents();
-    return rows.map((row) => row.replaceAll('\u00a0', ' ').trimEnd()).join('\n');
-  }
-
-  async shows(pattern: RegExp): Promise<string> {
-    return until(`the terminal shows ${pattern.source}`, async () => {
-      const text = await this.screen();
-      return pattern.test(text) ? text : undefined;
-    });
-  }
-
-  async type(text: string): Promise<void> {
-    await this.page.locator('#terminal textarea').focus();
-    await this.page.keyboard.type(text);
-  }
-
-  async isState(state: string): Promise<void> {
-    await this.page.locator('#connection', { hasText: state }).waitFor();
-  }
-
-  async picture(name: string): Promise<void> {
-    await saveScreenshot(this.page, `browser-${name}`);
-  }
-}
 
 describe('a seat in the browser', () => {
   const state = new TestState();
