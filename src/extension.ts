@@ -91,7 +91,9 @@ export function activate(context: vscode.ExtensionContext): CarapaceApi {
     client: (signal) => service.current(signal),
     endpoint: (workshopId) =>
       learners.of(workshopId)?.view?.workshop.endpoint ?? workshopOf(service.state, workshopId)?.endpoint,
-    joined: (workshopId, seat) => {
+    joined: async (workshopId, seat) => {
+      // Editors of seats' files are there again before it is known whose seats they are.
+      await learners.whenLoaded();
       const session = learnerOf(service, learners, workshopId, seat);
       return session && ((signal) => session.access(signal));
     },

@@ -24,7 +24,7 @@ export interface SeatAccessOptions {
   /** The agent's address that the workshop has now. */
   readonly endpoint: (workshopId: string) => string | null | undefined;
   /** How a learner gets into a seat that was joined with this editor; undefined for others, which a teacher gets into. */
-  readonly joined?: (workshopId: string, seat: number) => Enter | undefined;
+  readonly joined?: (workshopId: string, seat: number) => Promise<Enter | undefined>;
 }
 
 export class SeatAccess {
@@ -66,7 +66,8 @@ export class SeatAccess {
   }
 
   async #renew(workshopId: string, seat: number, signal?: AbortSignal): Promise<Entry> {
-    const enter = this.#options.joined?.(workshopId, seat) ?? (await this.#asInstructor(workshopId, seat, signal));
+    const joined = await this.#options.joined?.(workshopId, seat);
+    const enter = joined ?? (await this.#asInstructor(workshopId, seat, signal));
     const endpoint = this.#options.endpoint(workshopId);
     const access = await enter(signal);
     const entry = { access, files: new SeatFiles({ access, workshopId, seat }), endpoint };

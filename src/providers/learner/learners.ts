@@ -24,6 +24,7 @@ export class Learners {
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
   #loaded = false;
+  readonly #firstLoad = Promise.withResolvers<undefined>();
 
   constructor(options: LearnersOptions) {
     this.#options = options;
@@ -44,6 +45,11 @@ export class Learners {
     return this.#loaded;
   }
 
+  /** Resolves once all that is kept is known, or nothing more will be. Somebody has to call {@link load}. */
+  whenLoaded(): Promise<unknown> {
+    return this.#firstLoad.promise;
+  }
+
   /** The session of a workshop. */
   of(workshopId: string): LearnerSession | undefined {
     return [...this.#sessions.values()].find((session) => session.workshopId === workshopId);
@@ -58,10 +64,14 @@ export class Learners {
   /** Follows what is kept, and nothing else; also called when another window has changed it. */
   load(): Promise<void> {
     return this.#inTurn(async () => {
-      const kept = await this.#options.store.all();
-      if (kept !== undefined) this.#followOnly(kept);
-      this.#loaded = true;
-      this.#changed();
+      try {
+        const kept = await this.#options.store.all();
+        if (kept !== undefined) this.#followOnly(kept);
+        this.#loaded = true;
+        this.#changed();
+      } finally {
+        this.#firstLoad.resolve(undefined);
+      }
     });
   }
 
@@ -112,6 +122,7 @@ export class Learners {
 
   dispose(): void {
     this.#disposed = true;
+    this.#firstLoad.resolve(undefined);
     for (const session of this.#sessions.values()) session.dispose();
     this.#sessions.clear();
     this.#disposer.dispose();

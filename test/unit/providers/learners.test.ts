@@ -67,6 +67,7 @@ describe('the workshops that were joined', () => {
     learners.dispose();
     const next = openWindow(storage);
     assert.equal(next.learners.isLoaded, false);
+    const known = next.learners.whenLoaded().then(() => next.learners.of('ws-one')?.seat);
     await next.learners.load();
     assert.deepEqual(
       next.learners.all.map(({ workshopName, seat }) => [workshopName, seat]),
@@ -76,6 +77,7 @@ describe('the workshops that were joined', () => {
       ],
     );
     assert.equal(next.learners.isLoaded, true);
+    assert.equal(await known, 2);
     next.learners.dispose();
   });
 

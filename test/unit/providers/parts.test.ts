@@ -183,9 +183,11 @@ describe('ways into seats that were joined', () => {
         } as unknown as ControlPlaneClient),
       endpoint: () => 'http://127.0.0.1:9090',
       joined: (workshop, seat) =>
-        workshop === 'ws-one' && seat === 2
-          ? () => Promise.resolve({ endpoint: 'http://127.0.0.1:9090', token: 'learner', expires_at })
-          : undefined,
+        Promise.resolve(
+          workshop === 'ws-one' && seat === 2
+            ? () => Promise.resolve({ endpoint: 'http://127.0.0.1:9090', token: 'learner', expires_at })
+            : undefined,
+        ),
     });
     assert.equal((await access.access('ws-one', 2, signal)).token, 'learner');
     assert.equal((await access.access('ws-one', 1, signal)).token, 'instructor');
