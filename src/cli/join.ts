@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
+import { english } from '../client/english.ts';
+import { toldToLearner } from '../client/unreachable.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { joinRequestSchema, type Access, type Joined } from '../protocol/access.ts';
 import { CarapaceError, ForbiddenError, UnauthorizedError, UnavailableError } from '../protocol/errors.ts';
@@ -44,7 +46,7 @@ export function addJoinCommand(program: Command, io: CliIo): void {
     parseRequest(joinRequestSchema, requestOf(code, options.name, parsed.rejoinCode));
     const connection = await interruptible((signal) => connectionFor(io, server, options, signal));
     const seat = new Joining(connection, parsed, options.name, io);
-    const joined = await interruptible((signal) => seat.join(signal));
+    const joined = await interruptible((signal) => toldToLearner(connection.url, english, () => seat.join(signal)));
     if (options.personalLink === true) {
       const personal = formatJoinLink(connection.url, code, joined.rejoin_code);
       await print(io, options, { link: personal }, () => personal);

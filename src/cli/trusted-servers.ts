@@ -2,6 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { english } from '../client/english.ts';
 import { fingerprintGroups, inspectServer } from '../client/server-certificate.ts';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import { isLoopback } from '../lib/loopback.ts';
@@ -27,7 +28,7 @@ export async function trustServer(
 ): Promise<string | undefined> {
   const told = expected === undefined ? undefined : parseFingerprint(expected);
   requireEncryption(url);
-  const { certificate } = await inspectServer(url, signal);
+  const { certificate } = await inspectServer(url, english, signal);
   if (certificate === undefined) {
     if (told === undefined) return undefined;
     const message = `The server ${url} has no certificate of its own to compare with --fingerprint. Leave that out.`;

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import { InvalidInputError } from '../protocol/errors.ts';
+import { REASON } from './unreachable.ts';
 
 /** `url` is the server's base address, `token` its bearer token ('' for none), `certificate` the PEM to pin. */
 export interface Connection {
@@ -34,7 +35,7 @@ export function pinCertificate(certificate: string): PinnedTls {
 
 /** With a code like the errors of `node:tls` itself. */
 class OtherCertificateError extends Error {
-  readonly code = 'CERT_NOT_PINNED';
+  readonly code = REASON.notPinned;
 }
 
 function fingerprint(certificate: string): string {

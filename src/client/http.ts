@@ -5,11 +5,12 @@ import * as https from 'node:https';
 import { Readable, type Writable } from 'node:stream';
 import type * as z from 'zod/mini';
 import { REQUEST_ID_HEADER, currentRequestId } from '../lib/request-id.ts';
-import { CarapaceError, InvalidInputError, UnavailableError, errorFromAnswer } from '../protocol/errors.ts';
+import { CarapaceError, InvalidInputError, errorFromAnswer } from '../protocol/errors.ts';
 import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
 import type { Transport, TransportRequest } from './transport.ts';
 import { LocalStreamError, isNetworkError, join, readBounded } from './http-body.ts';
 import { parseJson } from './parse-json.ts';
+import { certificateProblem, REASON, UnreachableError, type CertificateProblem } from './unreachable.ts';
 
 /** What the other side is called in a message, and what a person does when it cannot be reached. */
 export interface Peer {
@@ -111,8 +112,10 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof LocalStreamError) throw error.cause;
-      if (deadline.signal.aborted) throw this.#unavailable(`did not answer within ${deadlineMs / 1000} s`, error);
-      if (isNetworkError(error)) throw this.#unavailable(`cannot be reached (${describe(error)})`, error);
+      if (deadline.signal.aborted) {
+        throw this.#unreachable(`did not answer within ${deadlineMs / 1000} s`, REASON.late, error);
+      }
+      if (isNetworkError(error)) throw this.#failed(describe(error), error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -123,11 +126,13 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
     const response = await this.#exchange(request, signal);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
-    const body = parseJson((await readBounded(response, MAX_ERROR_BYTES)).toString('utf8'));
+    const isOurs = status >= 400 && !isPage(response);
+    const text = isOurs ? (await readBounded(response, MAX_ERROR_BYTES)).toString('utf8') : '';
     // What has not gone out yet is not wanted any more.
     if (request.body instanceof Readable) request.body.destroy();
-    if (status < 400) throw this.#notOurs();
-    throw errorFromAnswer(status, body);
+    if (isOurs) throw errorFromAnswer(status, parseJson(text));
+    response.destroy();
+    throw this.#notOurs();
   }
 
   /** One exchange. A request that changes nothing reuses connections, and is sent again where a kept one was stale. */
@@ -161,21 +166,35 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
     return outgoing;
   }
 
-  #unavailable(what: string, cause: unknown): UnavailableError {
-    return new UnavailableError(
-      `${this.#peer.name} at ${this.#connection.url} ${what}. ${this.#peer.advice}`,
-      undefined,
-      { cause },
-    );
+  #failed(reason: string, cause: unknown): UnreachableError {
+    const problem = certificateProblem(reason);
+    if (problem === undefined) return this.#unreachable(`cannot be reached (${reason})`, reason, cause);
+    const unknown = this.#tls === undefined ? 'that nobody known here vouches for' : 'that is not the pinned one';
+    const told = problem === 'unknown' ? unknown : CERTIFICATE_TEXT[problem];
+    const message = `${this.#peer.name} at ${this.#connection.url} shows a certificate ${told}, so nothing was sent to it (${reason}).`;
+    return new UnreachableError(message, reason, { cause });
   }
 
-  #notOurs(): UnavailableError {
-    return new UnavailableError(
+  #unreachable(what: string, reason: string, cause: unknown): UnreachableError {
+    const message = `${this.#peer.name} at ${this.#connection.url} ${what}. ${this.#peer.advice}`;
+    return new UnreachableError(message, reason, { cause });
+  }
+
+  #notOurs(): UnreachableError {
+    return new UnreachableError(
       `${this.#peer.name} at ${this.#connection.url} answered in a form that is not known here. ` +
         'Check the address, and that both sides have the same version of Carapace.',
+      REASON.foreign,
     );
   }
 }
+
+/** What is said of a certificate that is refused. */
+const CERTIFICATE_TEXT: Record<Exclude<CertificateProblem, 'unknown'>, string> = {
+  expired: 'that has expired',
+  early: 'that is not valid yet by the clock of this machine',
+  name: 'that is made out to another name',
+};
 
 /** Nothing moved on a connection for too long. */
 class StalledError extends Error {
@@ -218,6 +237,11 @@ async function responseOf(outgoing: http.ClientRequest, request: HttpRequest): P
   }
   const sent = join(body, outgoing, body).then(() => answered);
   return Promise.race([answered.catch(() => sent), sent]);
+}
+
+/** A page is for people: it is some other server's, or of one that stands before ours. */
+function isPage({ headers }: http.IncomingMessage): boolean {
+  return /^text\/html\b/i.test(headers['content-type'] ?? '');
 }
 
 function describe(error: NodeJS.ErrnoException): string {

@@ -1,7 +1,8 @@
 /** Looks at the certificate of a server before anything is told to it: what a person is asked about, and what is pinned then. */
 import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
-import { UnavailableError } from '../protocol/errors.ts';
+import type { Translate } from './translate.ts';
+import { REASON, UnreachableError, unreachableSentence } from './unreachable.ts';
 
 const DEADLINE_MS = 10_000;
 /** Groups of four digits that stand in one line of a fingerprint. */
@@ -14,23 +15,30 @@ export interface ServerIdentity {
 
 /**
  * Tells whether a server needs its certificate pinned. Only a self-signed one can be: another one that is not trusted
- * is a mistake of its owner, or somebody else's server.
- * @throws UnavailableError where it cannot be reached, or its certificate is neither trusted nor self-signed
+ * is a mistake of its owner, or somebody else's server. One that is out of date is not asked about: pinned it would open
+ * nothing.
+ * @throws UnreachableError in the person's language, where it cannot be reached, or its certificate is neither trusted
+ * nor self-signed, or out of date
  */
-export async function inspectServer(url: string, signal?: AbortSignal): Promise<ServerIdentity> {
-  const { protocol, hostname, port } = new URL(url);
+export async function inspectServer(url: string, t: Translate, signal?: AbortSignal): Promise<ServerIdentity> {
+  const { protocol, host } = new URL(url);
   if (protocol !== 'https:') return { certificate: undefined };
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const socket = await handshake(host, port === '' ? 443 : Number(port), signal);
+  const refuse = (reason: string, options?: ErrorOptions): never => {
+    throw new UnreachableError(unreachableSentence(reason, host, t), reason, options);
+  };
+  const socket = await handshake(url, signal).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    return refuse(reasonOf(cause), { cause });
+  });
   try {
     if (socket.authorized) return { certificate: undefined };
     const certificate = socket.getPeerX509Certificate();
-    if (certificate !== undefined && isSelfSigned(certificate)) return { certificate: certificate.toString() };
     // Typed as an error, but a code.
-    const reason = String(socket.authorizationError);
-    throw new UnavailableError(
-      `The certificate of ${hostname} is not valid (${reason}). Check the link, or ask your teacher for another one.`,
-    );
+    if (certificate === undefined || !isSelfSigned(certificate)) return refuse(String(socket.authorizationError));
+    const now = Date.now();
+    if (certificate.validToDate.getTime() <= now) return refuse('CERT_HAS_EXPIRED');
+    if (certificate.validFromDate.getTime() > now) return refuse('CERT_NOT_YET_VALID');
+    return { certificate: certificate.toString() };
   } finally {
     socket.destroy();
   }
@@ -51,12 +59,14 @@ function isSelfSigned(certificate: X509Certificate): boolean {
 }
 
 /** Nothing is sent over it but the handshake. */
-async function handshake(host: string, port: number, signal: AbortSignal | undefined): Promise<TLSSocket> {
+async function handshake(url: string, signal: AbortSignal | undefined): Promise<TLSSocket> {
   signal?.throwIfAborted();
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const ended = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
   const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host };
-  const socket = connect({ host, port, rejectUnauthorized: false, ...servername });
+  const socket = connect({ host, port: port === '' ? 443 : Number(port), rejectUnauthorized: false, ...servername });
   const abort = (): unknown => socket.destroy(ended.reason as Error);
   ended.addEventListener('abort', abort);
   try {
@@ -68,14 +78,14 @@ async function handshake(host: string, port: number, signal: AbortSignal | undef
     return socket;
   } catch (cause) {
     socket.destroy();
-    signal?.throwIfAborted();
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : (cause as Error).message;
-    throw new UnavailableError(
-      `The server at ${host} cannot be reached (${reason}). Check the link and the network.`,
-      undefined,
-      { cause },
-    );
+    throw cause;
   } finally {
     ended.removeEventListener('abort', abort);
   }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.name === 'TimeoutError') return REASON.late;
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
 }

@@ -4,7 +4,14 @@ import { CarapaceError, UnauthorizedError, UnavailableError } from '../../protoc
 import { backoffMs } from '../backoff.ts';
 import type { LearnerCalls } from '../learner-calls.ts';
 import type { Translate } from '../translate.ts';
-import { isOver, learnerChange, tokenEnd, type LearnerChange, type LearnerStatus } from './learner-status.ts';
+import {
+  certificateTrouble,
+  isOver,
+  learnerChange,
+  tokenEnd,
+  type LearnerChange,
+  type LearnerStatus,
+} from './learner-status.ts';
 
 /** A connection that lived this long is tried again at once, in milliseconds. */
 const STEADY_MS = 5_000;
@@ -156,9 +163,11 @@ export class LearnerFollower {
   }
 
   #lost(error: unknown, told: string): void {
-    if (this.#status.kind === 'stale') return;
+    const before = this.#status.kind === 'stale' ? this.#status : undefined;
+    // It is told once, and again where there is another thing to do about it.
+    if (before !== undefined && certificateTrouble(before.error) === certificateTrouble(error)) return;
     const cause = error instanceof CarapaceError ? error : new UnavailableError(told, undefined, { cause: error });
-    this.#setStatus({ kind: 'stale', since: Date.now(), error: cause });
+    this.#setStatus({ kind: 'stale', since: before?.since ?? Date.now(), error: cause });
   }
 
   /** The token is not good any more. */

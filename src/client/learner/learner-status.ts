@@ -5,6 +5,7 @@ import type { CarapaceEvent } from '../../protocol/event.ts';
 import { seatSubject, workshopSubject } from '../../protocol/operation.ts';
 import { formatMoment } from '../format.ts';
 import type { Translate } from '../translate.ts';
+import { certificateProblem, UnreachableError } from '../unreachable.ts';
 
 /**
  * `connecting`: the first look is under way. `joined`: what is shown is true. `stale`: the server is out of reach since then
@@ -22,6 +23,15 @@ const FOR_GOOD: readonly LearnerKind[] = ['freed', 'gone', 'unknown', 'expired']
 /** Whether no waiting mends it. */
 export function isOver({ kind }: LearnerStatus): boolean {
   return FOR_GOOD.includes(kind);
+}
+
+/** What keeps a server out of reach that no waiting mends: `other`, it shows another certificate than when it was joined. */
+export type CertificateTrouble = 'other' | 'expired' | 'early';
+
+/** Undefined where the certificate is not what is wrong. */
+export function certificateTrouble(error: unknown): CertificateTrouble | undefined {
+  const problem = error instanceof UnreachableError ? certificateProblem(error.reason) : undefined;
+  return problem === 'name' || problem === 'unknown' ? 'other' : problem;
 }
 
 /** What an event changes: another view, an end, or nothing. */
@@ -64,7 +74,7 @@ export function learnerSentence(
     case 'connecting':
       return t('Connecting to "{0}".', workshop);
     case 'stale':
-      return t('"{0}" cannot be reached since {1}; trying again.', workshop, formatMoment(status.since, now, locale));
+      return staleSentence(status, workshop, t, now, locale);
     case 'freed':
       return t('Your teacher has freed your seat in "{0}". Join again to take another one.', workshop);
     case 'gone':
@@ -73,5 +83,27 @@ export function learnerSentence(
       return t('"{0}" does not know you any more: your seat was freed, or the workshop was deleted.', workshop);
     case 'expired':
       return t('Your place in "{0}" has expired. Join again with the same link to come back to your seat.', workshop);
+  }
+}
+
+function staleSentence(
+  { error, since }: Extract<LearnerStatus, { kind: 'stale' }>,
+  workshop: string,
+  t: Translate,
+  now: number,
+  locale?: string,
+): string {
+  switch (certificateTrouble(error)) {
+    case 'other':
+      return t(
+        'The server of "{0}" shows another certificate than when you joined. Join again if your teacher says that it was changed.',
+        workshop,
+      );
+    case 'expired':
+      return t('The certificate of the server of "{0}" has expired. Tell your teacher.', workshop);
+    case 'early':
+      return t('The certificate of the server of "{0}" is not valid yet. Check the clock of this machine.', workshop);
+    case undefined:
+      return t('"{0}" cannot be reached since {1}; trying again.', workshop, formatMoment(since, now, locale));
   }
 }

@@ -1,6 +1,7 @@
 /** Commands of learners: join a workshop, leave it, and the link that leads back to one's seat. */
 import type * as vscode from 'vscode';
 import { inspectServer } from '../../client/server-certificate.ts';
+import { toldToLearner } from '../../client/unreachable.ts';
 import { errorFromInfo, infoFromError, NotFoundError, CarapaceError } from '../../protocol/errors.ts';
 import { formatJoinLink, parseJoinLink, type JoinLink } from '../../protocol/join-link.ts';
 import { showCode } from '../../protocol/names.ts';
@@ -50,13 +51,18 @@ async function join(parts: JoinCommandParts, typed: { link: string }, argument: 
   typed.link = text;
   const link = parseJoinLink(text);
   const found = await retried(() => lookAtServer(parts, link));
-  if (given.confirmed !== true && !(await agrees(parts, link, found, given.ask === true))) return CANCELLED;
+  if (given.confirmed !== true && !(await agrees(parts, link, found, given.ask === true))) {
+    tellNothingSent(vs, found);
+    return CANCELLED;
+  }
   if (found.server !== null) await parts.known.agree(found.url, found.certificate);
   const kept = await store.get(joinedId({ server: found.server, code: link.code }));
   const name = given.name ?? kept?.name ?? (await askForName(vs, await parts.proposeName()));
   if (name === undefined) return CANCELLED;
   const wish: JoinWish = { ...found, code: link.code, rejoinCode: link.rejoinCode, name };
-  const session = await retried(() => withProgress(vs, (signal) => joinWorkshop(parts, wish, signal)));
+  const joining = (signal: AbortSignal): Promise<LearnerSession> =>
+    toldToLearner(found.url, vs.l10n.t, () => joinWorkshop(parts, wish, signal));
+  const session = await retried(() => withProgress(vs, joining));
   // What comes next is the same workshop, or another link.
   typed.link = '';
   return ok({ workshop: session.workshopId, seat: session.seat, terminal: parts.enter(session) ?? null });
@@ -80,7 +86,7 @@ async function lookAtServer({ vs, place }: JoinCommandParts, link: JoinLink): Pr
   return vs.window.withProgress({ location: vs.ProgressLocation.Window, title }, async () => {
     const signal = AbortSignal.timeout(PLACE_DEADLINE_MS);
     const found = await place(link.server, signal);
-    return { ...found, certificate: (await inspectServer(found.url, signal)).certificate };
+    return { ...found, certificate: (await inspectServer(found.url, vs.l10n.t, signal)).certificate };
   });
 }
 
@@ -94,6 +100,12 @@ async function agrees(
   const agreed = server === null ? '' : known.get(url);
   const isKnown = agreed !== undefined && agreed === (certificate ?? '');
   return (isKnown && !isOpened) || confirmServer(vs, { url, code: link.code, isOpened, certificate, agreed });
+}
+
+/** Whoever has said no to a server that may be somebody else's wants to know that it has learned nothing. */
+function tellNothingSent({ l10n, window }: Pick<typeof vscode, 'l10n' | 'window'>, { url }: JoinPlace): void {
+  const { host } = new URL(url);
+  void window.showInformationMessage(l10n.t('Nothing was sent to {0}, and nothing was joined.', host));
 }
 
 /** Joining waits for the network. */

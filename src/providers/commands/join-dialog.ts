@@ -74,7 +74,9 @@ export async function confirmServer({ l10n, window }: Vs, question: ServerQuesti
   }
   if (certificate !== undefined && agreed !== certificate) {
     sentences.push(
-      t('Its certificate is its own. Compare its SHA-256 fingerprint with the one that your teacher shows:'),
+      t(
+        'No authority vouches for this server. Ask your teacher for the SHA-256 fingerprint of its certificate, and go on only if it is this one:',
+      ),
       fingerprintGroups(certificate),
     );
   }

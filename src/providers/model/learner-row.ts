@@ -3,7 +3,7 @@ import { showCode } from '../../protocol/names.ts';
 import type { Seat } from '../../protocol/workshop.ts';
 import type { LearnerView } from '../../protocol/access.ts';
 import { formatLeft, formatMoment } from '../../client/format.ts';
-import { isOver, learnerSentence, type LearnerStatus } from './learner-status.ts';
+import { certificateTrouble, isOver, learnerSentence, type LearnerStatus } from './learner-status.ts';
 import { ICON, type Fact, type Row, type RowIcon } from './nodes.ts';
 import { SEAT_FLAGS, seatIcon, seatStatusText } from './seat-row.ts';
 import type { Translate } from '../../client/translate.ts';
@@ -48,6 +48,7 @@ export function joinedRow(joined: JoinedFacts, { now, t }: RowContext): Row {
 
 /** A deleted workshop can only be forgotten; where the seat alone is lost, another one can be had. */
 function flagsOf(status: LearnerStatus): readonly (typeof JOINED_FLAGS)[number][] {
+  if (status.kind === 'stale' && certificateTrouble(status.error) === 'other') return ['rejoinable', 'leavable'];
   if (!isOver(status)) return ['linkable', 'leavable'];
   return status.kind === 'gone' ? ['leavable'] : ['rejoinable', 'leavable'];
 }
@@ -64,11 +65,24 @@ function describe({ status, view, seat }: JoinedFacts, now: number, t: Translate
     case 'expired':
       return `${mine} · ${t('expired: join again')}`;
     case 'stale':
-      return `${mine} · ${t('out of reach since {0}', formatMoment(status.since, now))}`;
+      return `${mine} · ${staleText(status, now, t)}`;
     case 'connecting':
       return `${mine} · ${t('connecting…')}`;
     case 'joined':
       return view === undefined ? mine : `${mine} · ${workshopText(view, now, t)}`;
+  }
+}
+
+function staleText({ error, since }: Extract<LearnerStatus, { kind: 'stale' }>, now: number, t: Translate): string {
+  switch (certificateTrouble(error)) {
+    case 'other':
+      return t('another certificate: join again');
+    case 'expired':
+      return t('certificate expired');
+    case 'early':
+      return t('certificate not valid yet');
+    case undefined:
+      return t('out of reach since {0}', formatMoment(since, now));
   }
 }
 

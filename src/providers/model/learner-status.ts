@@ -5,6 +5,7 @@ import { withNextStep } from './problem.ts';
 import type { Translate } from '../../client/translate.ts';
 
 export {
+  certificateTrouble,
   isOver,
   learnerChange,
   learnerSentence,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { afterEach, describe, it } from 'mocha';
 import * as z from 'zod/mini';
+import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
 import { HttpTransport, MAX_JSON_BYTES } from '../../../src/client/http.ts';
 import {
   ChangedError,
@@ -129,6 +130,16 @@ describe('HttpTransport', () => {
     for (const path of ['/', '/moved']) {
       await assert.rejects(client(server).json(schema, { method: 'GET', path }), /not known here/);
     }
+    // Longer than any error of ours.
+    const page = `<html>${'x'.repeat(100_000)}</html>`;
+    const site = await start((_, response) => {
+      response.writeHead(404, { 'content-type': 'text/html; charset=utf-8' }).end(page);
+    });
+    await assert.rejects(client(site).json(schema, { method: 'POST', path: '/' }), (error) => {
+      assert.ok(error instanceof UnreachableError);
+      assert.equal(error.reason, REASON.foreign);
+      return true;
+    });
   });
 
   it('sends a GET again when a kept connection has gone stale, and opens a new one for what changes things', async () => {
@@ -168,10 +179,13 @@ describe('HttpTransport', () => {
         path: '/',
       });
     assert.deepEqual(await get(certificate('one')), { answer: 1 });
-    await assert.rejects(get(certificate('two')), UnavailableError);
+    await assert.rejects(
+      get(certificate('two')),
+      /shows a certificate that is not the pinned one, so nothing was sent/,
+    );
     // A list that holds both must not let the second one in through the back door.
-    await assert.rejects(get(certificate('two') + certificate('one')), /cannot be reached/);
-    await assert.rejects(get(), UnavailableError);
+    await assert.rejects(get(certificate('two') + certificate('one')), /not the pinned one/);
+    await assert.rejects(get(), /shows a certificate that nobody known here vouches for/);
     assert.throws(() => new HttpTransport({ url: server.url, token: '', certificate: 'x' }, peer), InvalidInputError);
   });
 

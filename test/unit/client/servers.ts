@@ -13,8 +13,10 @@ export interface TestServer {
 
 const fixtures = join(import.meta.dirname, 'fixtures');
 
-/** A certificate made for these tests; its key protects nothing. */
-export function certificate(name: 'one' | 'two'): string {
+/** Certificates made for these tests, each by its own key, which protects nothing. `expired` and `early` are out of date. */
+export type CertificateName = 'one' | 'two' | 'expired' | 'early';
+
+export function certificate(name: CertificateName): string {
   return readFileSync(join(fixtures, `${name}.cert.pem`), 'utf8');
 }
 
@@ -22,7 +24,7 @@ export async function serve(handler: RequestListener): Promise<TestServer> {
   return listen(createServer(handler), 'http');
 }
 
-export async function serveTls(name: 'one' | 'two', handler: RequestListener): Promise<TestServer> {
+export async function serveTls(name: CertificateName, handler: RequestListener): Promise<TestServer> {
   const key = readFileSync(join(fixtures, `${name}.key.pem`), 'utf8');
   return listen(createTlsServer({ key, cert: certificate(name) }, handler), 'https');
 }

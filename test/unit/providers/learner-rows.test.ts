@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { UnreachableError } from '../../../src/client/unreachable.ts';
 import { UnavailableError } from '../../../src/protocol/errors.ts';
 import { SEAT_STATUSES } from '../../../src/protocol/workshop.ts';
 import { formatLeft } from '../../../src/client/format.ts';
@@ -51,6 +52,22 @@ describe('the row of a joined workshop', () => {
     assert.deepEqual(row.icon, ICON.warning);
     assert.match(row.spoken, /may be out of date$/);
     assert.deepEqual(mySeatRow(facts({ status }), context)?.icon, ICON.warning);
+  });
+
+  it('says that the certificate of the server is what is wrong, and what to do', () => {
+    for (const [reason, description, sentence, flag] of [
+      ['CERT_NOT_PINNED', 'another certificate: join again', /Join again if your teacher says/, 'rejoinable'],
+      ['DEPTH_ZERO_SELF_SIGNED_CERT', 'another certificate: join again', /Join again/, 'rejoinable'],
+      ['CERT_HAS_EXPIRED', 'certificate expired', /Tell your teacher/, 'linkable'],
+      ['CERT_NOT_YET_VALID', 'certificate not valid yet', /Check the clock/, 'linkable'],
+    ] as const) {
+      const error = new UnreachableError('It shows a certificate.', reason);
+      const told = facts({ status: { kind: 'stale', since: NOON - MINUTE, error } });
+      const row = joinedRow(told, context);
+      assert.equal(row.description, `your seat 2 · ${description}`);
+      assert.deepEqual(row.flags, ['joined', flag, 'leavable']);
+      assert.match(joinedFacts(told, context)[0]?.[1] ?? '', sentence);
+    }
   });
 
   it('says what has become of the seat, and keeps no row for it', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, it } from 'mocha';
+import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
 import { UnauthorizedError, UnavailableError } from '../../../src/protocol/errors.ts';
 import { seatSubject, workshopSubject } from '../../../src/protocol/operation.ts';
 import { LearnerSession } from '../../../src/providers/learner/learner-session.ts';
@@ -149,6 +150,19 @@ describe('a joined workshop', () => {
       server.forget();
       await assert.rejects(session.access(), /your seat was freed, or the workshop was deleted/);
       assert.equal(session.status.kind, 'unknown');
+    }));
+
+  it('tells of a server that is away once, and again where that shows another certificate', () =>
+    joinedAt(async ({ server, session, until, is }) => {
+      server.away();
+      await session.refresh();
+      await is('stale');
+      const { status } = session;
+      assert.ok(status.kind === 'stale');
+      server.failure = new UnreachableError('It shows another one.', REASON.notPinned);
+      session.poke();
+      await until(() => session.status !== status);
+      assert.deepEqual(session.status, { ...status, error: server.failure });
     }));
 
   it('makes its connection anew where a look fails', () =>
