@@ -95,6 +95,23 @@ export class Workbench {
     await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   }
 
+  /** Has VS Code open a link as the operating system would hand it over, and lets it be the extension's. */
+  async openLink(link: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.input.fill('>Developer: Open URL');
+    await this.choice('Developer: Open URL').first().waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.until(
+      () => this.input.inputValue(),
+      (value) => value === '',
+      'the question for the link',
+    );
+    await this.input.fill(link);
+    await this.page.keyboard.press('Enter');
+    await this.dialog.getByText("Allow 'Carapace' extension to open this URI?").waitFor();
+    await this.dialog.getByRole('button', { name: 'Open', exact: true }).click();
+  }
+
   /** The commands that the palette finds, by their names as they are read aloud. */
   async commands(search: string): Promise<string[]> {
     await this.page.keyboard.press('F1');
