@@ -1,4 +1,4 @@
-/** Texts as they stand in the source, for what speaks English alone: pages for browsers and the command line. */
+/** Texts as they stand in the source, for what speaks English alone: the command line. */
 import type { Translate } from './translate.ts';
 
 export const english: Translate = (message, ...values) =>
