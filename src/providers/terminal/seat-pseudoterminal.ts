@@ -9,7 +9,7 @@ import { formatBytes } from '../../client/format.ts';
 import type { Translate } from '../../client/translate.ts';
 
 /** The part of {@link SeatTerminal} that is used here. */
-export type Shell = Pick<SeatTerminal, 'session' | 'write' | 'resize' | 'dispose'>;
+export type Shell = Pick<SeatTerminal, 'session' | 'write' | 'resize' | 'retry' | 'dispose'>;
 
 export interface ShellOptions {
   readonly cols: number;
@@ -108,6 +108,11 @@ export class SeatPseudoterminal implements vscode.Pseudoterminal {
   setDimensions({ columns, rows }: vscode.TerminalDimensions): void {
     this.#size = { cols: columns, rows };
     this.#shell?.resize(columns, rows);
+  }
+
+  /** Tries at once, where it would wait to connect again. */
+  retry(): void {
+    this.#shell?.retry();
   }
 
   /** Changes the name, as when somebody joins the seat. */

@@ -65,8 +65,10 @@ export class SeatTerminals {
 
   /** Shows the seat's terminal, opened where there is none. @returns its name */
   show(workshopId: string, seat: Seat): string {
-    const terminal =
-      this.#living(workshopId, seat.seat)?.terminal ?? this.#openOne(workshopId, seat, this.#last(workshopId, seat));
+    const living = this.#living(workshopId, seat.seat);
+    // Whoever asks for it has perhaps just mended what kept it from its server.
+    living?.pseudoterminal.retry();
+    const terminal = living?.terminal ?? this.#openOne(workshopId, seat, this.#last(workshopId, seat));
     terminal.show();
     return terminal.name;
   }

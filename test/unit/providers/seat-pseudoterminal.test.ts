@@ -18,6 +18,7 @@ class FakeShell implements Shell {
   readonly sizes: [number, number][] = [];
   session: string | undefined;
   disposed = false;
+  retries = 0;
 
   constructor(options: ShellOptions, tell: SeatTerminalHandlers) {
     this.options = options;
@@ -32,6 +33,10 @@ class FakeShell implements Shell {
 
   resize(cols: number, rows: number): void {
     this.sizes.push([cols, rows]);
+  }
+
+  retry(): void {
+    this.retries += 1;
   }
 
   dispose(): void {

@@ -109,6 +109,7 @@ function openWindow(memory = new FakeMemento()) {
   }
   const vs = { ...fakeVscode, window, TerminalProfile, ThemeIcon, TerminalExitReason: { Shutdown: SHUTDOWN } };
   const shells: FakeShell[] = [];
+  let retries = 0;
   const connect = (options: SeatTerminalOptions, tell: SeatTerminalHandlers): Shell => {
     const shell = {
       options,
@@ -116,6 +117,7 @@ function openWindow(memory = new FakeMemento()) {
       session: options.session ?? `session-${shells.length}`,
       write: () => undefined,
       resize: () => undefined,
+      retry: () => void (retries += 1),
       dispose: () => undefined,
     };
     shells.push(shell);
@@ -124,7 +126,7 @@ function openWindow(memory = new FakeMemento()) {
   const access = new SeatAccess({ client: () => Promise.reject(new Error('no network')), endpoint: () => null });
   const parts = { vs: vs as unknown as typeof vscode, access, memory, connect };
   const terminals = new SeatTerminals(parts);
-  return { vs: parts.vs, window, shells, memory, terminals };
+  return { vs: parts.vs, window, shells, memory, terminals, retries: () => retries };
 }
 
 const one = seat({ seat: 1, learner: 'Ada' });
@@ -135,6 +137,15 @@ const know =
     seats.find(({ seat: its }) => its === number) ?? 'gone';
 
 describe('the terminals of a window', () => {
+  it('try to connect at once where they are asked for', () => {
+    const { terminals, shells, retries } = openWindow();
+    terminals.show('ws-one', one);
+    assert.equal(retries(), 0);
+    shells[0]?.tell.onState('reconnecting');
+    terminals.show('ws-one', one);
+    assert.deepEqual([shells.length, retries()], [1, 1]);
+  });
+
   it('are shown again rather than opened twice, and tell their connection and who watches', () => {
     const { terminals, window, shells } = openWindow();
     terminals.show('ws-one', one);
