@@ -80,9 +80,10 @@ function refusal(url: string, certificate: string, than: string): ForbiddenError
 function parseFingerprint(text: string): string {
   const parsed = text.replace(/[\s:]/g, '').toUpperCase();
   if (SHA256.test(parsed)) return parsed;
-  throw new InvalidInputError('"--fingerprint" takes the 64 digits of a SHA-256 fingerprint, with or without colons.', {
-    path: 'fingerprint',
-  });
+  throw new InvalidInputError(
+    '"--fingerprint" takes the 64 digits of a SHA-256 fingerprint, with or without colons or spaces.',
+    { path: 'fingerprint' },
+  );
 }
 
 function digits(certificate: string): string {

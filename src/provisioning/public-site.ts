@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { fingerprintGroups } from '../client/server-certificate.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
 import type { PublicSite } from './exposure.ts';
 import { isLoopback } from './http/host-check.ts';
@@ -60,7 +61,8 @@ export async function readPublicServing(host: string, options: PublicOptions): P
   const name = publicName(host, options.publicUrl);
   let url = name ?? '';
   const site = { url: () => url, certificate: pinnedBy(tls.cert) };
-  const fingerprint = new X509Certificate(tls.cert).fingerprint256;
+  // As learners are shown it: people compare the two.
+  const fingerprint = fingerprintGroups(tls.cert).replaceAll('\n', ' ');
   return { tls, token, site, fingerprint, listensAt: (listening) => (url = name ?? called(host, listening)) };
 }
 
