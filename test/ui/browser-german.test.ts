@@ -49,7 +49,8 @@ describe('the pages in German', () => {
     const texts = findHtmlTexts(readFileSync(`media/browser/${document}`, 'utf8'));
     assert.ok(texts.length > 5);
     for (const text of texts) {
-      const german = GERMAN[text] ?? '';
+      const german = GERMAN[text];
+      assert.ok(german !== undefined, text);
       for (const piece of german.split(/\{\d\}/)) assert.ok(said.includes(piece.trim()), `${german} in ${said}`);
     }
   };
