@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,6 +12,8 @@ import { WebSocket } from 'ws';
 import { agentFileSchema, type Vm } from '../../src/protocol/agent.ts';
 import { workshopKey } from '../../src/protocol/access.ts';
 import type { ErrorBody } from '../../src/protocol/errors.ts';
+import { readIfThere } from '../support/files.ts';
+import { kill } from '../support/processes.ts';
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
 export const FAKE_WORKSPACE = join(REPOSITORY, 'test/fakes/workspace-server.ts');
@@ -19,6 +21,7 @@ export const FAKE_WORKSPACE = join(REPOSITORY, 'test/fakes/workspace-server.ts')
 /** What tests need to know of the bundles: the agent's program, with workspace.cjs beside it. */
 export const AGENT_PROGRAM = join(REPOSITORY, 'dist/agent.cjs');
 
+const DEADLINE_MS = 60_000;
 const SECRET = 'secret-of-the-workshops-1234567890';
 export const AGENT_TOKEN = 'token-of-the-agent-1234567890';
 
@@ -77,9 +80,9 @@ export async function startAgent(
   child.stderr.on('data', (chunk) => (log += String(chunk)));
   const url = await until('the agent listens', () => {
     assert.equal(child.exitCode, null, `the agent ended: ${log}`);
-    const path = join(worker.state, 'agent.json');
-    if (!existsSync(path)) return undefined;
-    const file = agentFileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const text = readIfThere(join(worker.state, 'agent.json'));
+    if (text === undefined) return undefined;
+    const file = agentFileSchema.parse(JSON.parse(text));
     return file.pid === child.pid ? file.url : undefined;
   });
   const agent: TestAgent = { url, port: Number(new URL(url).port), child, log: () => log };
@@ -103,7 +106,7 @@ export async function endAgent(agent: TestAgent, signal: NodeJS.Signals = 'SIGTE
 
 /** Asks again and again until there is an answer. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + DEADLINE_MS;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
@@ -212,6 +215,11 @@ export function processesOf(worker: Worker): string[] {
   return found;
 }
 
+/** A time in seconds for which nobody else on this machine sleeps, so that {@link countCommand} counts ours alone. */
+export function ownNap(number: number): string {
+  return `9876${number}${process.pid}`;
+}
+
 /** How many processes run exactly this command. */
 export function countCommand(...command: string[]): number {
   const wanted = `${command.join('\0')}\0`;
@@ -233,12 +241,6 @@ export function filesOf(worker: Worker): string[] {
 
 /** Ends whatever is left of a worker and removes its folders, so that a failed test leaves nothing. */
 export function removeWorker(worker: Worker): void {
-  for (const line of processesOf(worker)) {
-    try {
-      process.kill(parseInt(line, 10), 'SIGKILL');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
+  for (const line of processesOf(worker)) kill(parseInt(line, 10));
   rmSync(worker.base, { recursive: true, force: true, maxRetries: 5 });
 }

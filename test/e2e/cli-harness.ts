@@ -7,9 +7,13 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../../src/client/connection.ts';
 import { findControlPlane } from '../../src/client/daemon.ts';
-import { processesNaming } from '../support/processes.ts';
+import { readIfThere } from '../support/files.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 
 export const CARAPACE = resolve(import.meta.dirname, '../../bin/carapace');
+
+/** How long what ends by itself may take on a slow machine. */
+const DEADLINE_MS = 60_000;
 
 export interface Ran {
   readonly code: number;
@@ -72,20 +76,25 @@ export class TestHome {
   /** Ends the control plane and everything else of this home, and removes it. */
   async dispose(): Promise<void> {
     const file = join(this.folder, 'daemon.json');
-    if (existsSync(file)) {
-      const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number };
-      if (processesNaming(this.folder).some((process) => process.pid === pid)) process.kill(pid, 'SIGTERM');
-      await this.settled(() => !existsSync(file));
+    const text = readIfThere(file);
+    if (text !== undefined) {
+      const { pid } = JSON.parse(text) as { pid: number };
+      const isRunning = (): boolean => processesNaming(this.folder).some((process) => process.pid === pid);
+      if (isRunning()) kill(pid, 'SIGTERM');
+      // One that was killed leaves its file behind.
+      await this.settled(() => !existsSync(file) || !isRunning());
     }
-    const left = processesNaming(this.folder);
-    for (const { pid } of left) process.kill(pid, 'SIGKILL');
-    await this.settled(() => processesNaming(this.folder).length === 0);
+    await this.settled(() => {
+      const left = processesNaming(this.folder);
+      for (const { pid } of left) kill(pid);
+      return left.length === 0;
+    });
     rmSync(this.folder, { recursive: true });
   }
 
   /** Waits for what ends by itself. */
   async settled(condition: () => boolean): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + DEADLINE_MS;
     while (!condition()) {
       assert.ok(Date.now() < deadline, `waited in vain for ${condition.toString()}: ${JSON.stringify(this.census())}`);
       await sleep(20);

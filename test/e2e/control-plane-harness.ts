@@ -2,16 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +14,8 @@ import type { ErrorBody } from '../../src/protocol/errors.ts';
 import type { CarapaceEvent } from '../../src/protocol/event.ts';
 import type { Operation } from '../../src/protocol/operation.ts';
 import type { AgentBehaviour } from '../fakes/agent.ts';
-import { processesNaming } from '../support/processes.ts';
+import { readIfThere, writeWhole } from '../support/files.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const PROGRAM = join(REPOSITORY, 'dist/cli.cjs');
@@ -64,7 +56,7 @@ export class TestState {
   }
 
   behave(behaviour: AgentBehaviour): void {
-    writeFileSync(join(this.folder, 'behaviour.json'), JSON.stringify(behaviour));
+    writeWhole(join(this.folder, 'behaviour.json'), JSON.stringify(behaviour));
   }
 
   /** Starts a control plane, without waiting for anything. */
@@ -108,8 +100,8 @@ export class TestState {
   }
 
   daemonFile(): DaemonFile | undefined {
-    const path = join(this.home, 'daemon.json');
-    return existsSync(path) ? daemonFileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
+    const text = readIfThere(join(this.home, 'daemon.json'));
+    return text === undefined ? undefined : daemonFileSchema.parse(JSON.parse(text));
   }
 
   /** Agents, seats and whatever else runs for this state folder, without its control planes. */
@@ -150,14 +142,6 @@ export class TestState {
       return left.length === 0 ? true : undefined;
     });
     rmSync(this.folder, { recursive: true });
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
   }
 }
 

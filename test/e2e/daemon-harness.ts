@@ -1,8 +1,9 @@
 /** The command line of this checkout, and the same as an earlier version, on one home. */
 import { execFile, type ExecFileException } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { daemonFileSchema, type DaemonFile } from '../../src/protocol/daemon.ts';
+import { readIfThere } from '../support/files.ts';
 import { processesNaming } from '../support/processes.ts';
 import { TestHome, type Ran } from './cli-harness.ts';
 
@@ -46,8 +47,8 @@ export class VersionedHome extends TestHome {
   }
 
   daemonFile(): DaemonFile | undefined {
-    const path = join(this.folder, 'daemon.json');
-    return existsSync(path) ? daemonFileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
+    const text = readIfThere(join(this.folder, 'daemon.json'));
+    return text === undefined ? undefined : daemonFileSchema.parse(JSON.parse(text));
   }
 
   /** The control planes that run here. */

@@ -1,9 +1,10 @@
 /** The memory of a process, as the kernel counts it. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { quantile } from './figures.ts';
+import { readIfThere } from './files.ts';
 
 const COLLECTOR = pathToFileURL(join(import.meta.dirname, 'collect-garbage.ts')).href;
 const ROUNDS = 5;
@@ -44,16 +45,32 @@ export async function collected(pid: number): Promise<number> {
 }
 
 const IDLE_MS = 1000;
+const LOOK_MS = 50;
 const IDLE_TICKS = 5;
 
-/** Waits until a process has nothing more to do: however busy the machine is, what was asked of it is done then. */
-export async function untilIdle(pid: number): Promise<void> {
-  for (let before = -IDLE_TICKS; ;) {
-    const now = processorTicks(pid);
-    if (now - before < IDLE_TICKS) return;
-    before = now;
-    await sleep(IDLE_MS);
+/**
+ * Waits until processes have nothing more to do: however busy the machine is, what was asked of them is done then. One
+ * that the others on a busy machine leave no processor uses none either, but it does not sleep.
+ */
+export async function untilIdle(...pids: readonly number[]): Promise<void> {
+  const ticks = (): number => pids.reduce((sum, pid) => sum + processorTicks(pid), 0);
+  for (;;) {
+    const before = ticks();
+    let sleeps = true;
+    for (let look = 0; look < IDLE_MS / LOOK_MS; look += 1) {
+      await sleep(LOOK_MS);
+      sleeps &&= pids.every(isSleeping);
+    }
+    if (sleeps && ticks() - before < IDLE_TICKS * pids.length) return;
   }
+}
+
+/** Whether each thread of a process waits for something (proc(5): state `S`). */
+function isSleeping(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const stat = readIfThere(`/proc/${pid}/task/${thread}/stat`);
+    return stat === undefined || stat.slice(stat.lastIndexOf(')') + 2).startsWith('S');
+  });
 }
 
 export function mebibytes(bytes: number): string {

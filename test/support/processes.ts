@@ -73,11 +73,15 @@ export async function endLeftovers(text: string, graceMs: number): Promise<Lefto
   return leftovers;
 }
 
-function kill(pid: number): void {
+/**
+ * Sends a signal to a process, or to a group by its negative number, that may end by itself at any moment.
+ * @throws Error where it runs and may not be told
+ */
+export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

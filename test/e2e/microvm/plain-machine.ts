@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { GUEST } from '../../../src/agent/network/seat-network.ts';
 import { imagesFolder } from '../../../src/lib/machine-image.ts';
 import type { ExecResult } from '../../../src/protocol/files.ts';
 import { SEAT_CHANNEL, type SeatAnswer } from '../../../src/protocol/seat-init.ts';
+import { freePort } from '../../support/free-port.ts';
 
 const run = promisify(execFile);
 
@@ -27,15 +27,6 @@ export interface PlainMachineOptions {
   /** Files of the seat, by their paths in it, that are on its disk from the start. */
   readonly files?: string;
   readonly withoutDisk?: boolean;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
 }
 
 /** What this machine's clock counts in a millisecond: without it the emulated kernel hangs while it measures that. */

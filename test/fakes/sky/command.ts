@@ -14,7 +14,7 @@ const [folder = '', home = '', ...words] = process.argv.slice(2);
 const endpoint = process.env['SKYPILOT_API_SERVER_ENDPOINT'] ?? '';
 const behaviour = behaviourOf(folder);
 const version = behaviour.version ?? VERSION;
-const START_MS = 10_000;
+const START_MS = 60_000;
 
 const print = (text: string): void => void process.stdout.write(text);
 

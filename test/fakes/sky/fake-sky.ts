@@ -4,11 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesNaming } from '../../support/processes.ts';
+import { freePort } from '../../support/free-port.ts';
+import { kill, processesNaming } from '../../support/processes.ts';
 import type { SkyBehaviour } from './behaviour.ts';
 import { writeCatalogs } from './catalog.ts';
 import { everyMachine, isThere, machineRoot, setMachineState, type Machine } from './cloud.ts';
@@ -20,7 +19,7 @@ export type { SkyBehaviour } from './behaviour.ts';
 export type { Machine } from './cloud.ts';
 export type { SkyCall } from './files.ts';
 
-const START_MS = 10_000;
+const START_MS = 60_000;
 /** What is there without the fake. */
 const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
 
@@ -200,27 +199,10 @@ export class FakeSky {
   }
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
 async function waitUntil(done: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = Date.now() + START_MS;
   while (!(await done())) {
     if (Date.now() > deadline) throw new Error('the fake SkyPilot waited in vain');
     await sleep(10);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

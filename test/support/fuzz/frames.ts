@@ -106,7 +106,7 @@ export const BROKEN_FRAMES: readonly Buffer[] = [
 /** Codes with which a server may end a connection (RFC 6455, 7.4.1, and ours). */
 const CLOSE_CODES = new Set([1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1013, 4001, 4004, 4009]);
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 /** What a connection may have on its way before the next frame is sent, in bytes. */
 const MAX_BUFFERED = 1_000_000;
 

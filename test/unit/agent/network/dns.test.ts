@@ -2,16 +2,18 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket as StreamSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { DatagramRelay } from '../../../../src/agent/network/dns/datagrams.ts';
 import { Quota } from '../../../../src/agent/network/dns/quota.ts';
 import { parseResolvConf, ResolvConf } from '../../../../src/agent/network/dns/resolv-conf.ts';
 import { StreamRelay } from '../../../../src/agent/network/dns/streams.ts';
 import { Upstreams } from '../../../../src/agent/network/dns/upstreams.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 const OWN = '192.168.100.1';
 const log = pino({ level: 'silent' });
@@ -79,13 +81,8 @@ function message(id: number, flags: number, rest = 'question'): Buffer {
 const QUESTION = 0x0100;
 const ANSWER = 0x8180;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(2);
 }
 
 describe('The forwarder of names', () => {
@@ -202,8 +199,9 @@ describe('The forwarder of names', () => {
   });
 
   it('takes no more streams of one client than its share, and each again after it', async () => {
-    const server = createServer().listen(upstreamPort, '127.0.0.2');
-    await once(server, 'listening');
+    const taken = new Set<StreamSocket>();
+    const server = createServer((socket) => taken.add(socket.on('error', () => undefined).resume()));
+    await once(server.listen(upstreamPort, '127.0.0.2'), 'listening');
     opened.push(server);
     await startRelay(new StreamRelay(options('127.0.0.2')));
     const sockets = [];
@@ -212,10 +210,12 @@ describe('The forwarder of names', () => {
       await once(socket, 'connect');
       sockets.push(socket);
     }
+    await until(() => taken.size === 8);
     const refused = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
     await once(refused, 'close');
     for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // What the relay has let go of at the resolver's side it does not count any more.
+    await until(() => [...taken].every((socket) => socket.destroyed));
     const again = connect({ port, host: '127.0.0.1' });
     await once(again, 'connect');
     const closed = once(again, 'close').then(() => 'closed');
