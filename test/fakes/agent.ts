@@ -24,8 +24,8 @@ export interface AgentBehaviour {
   /** Seats that cannot be deleted. */
   readonly keep?: readonly number[];
   readonly unhealthy?: readonly number[];
-  /** Milliseconds that making a seat takes. */
-  readonly seatMs?: number;
+  /** Making, resetting and stopping a seat wait until this is not so any more. */
+  readonly hold?: boolean;
 }
 
 const { values } = parseArgs({
@@ -64,6 +64,10 @@ function told(vm: Vm): Vm {
   return has(behaviour().unhealthy, vm.seat_id) ? { ...vm, status: 'unhealthy' } : vm;
 }
 
+async function released(): Promise<void> {
+  while (behaviour().hold === true) await sleep(10);
+}
+
 type Answer = readonly [number, unknown];
 
 function refusal(status: number, code: string, message: string): Answer {
@@ -79,10 +83,10 @@ async function create(body: string): Promise<Answer> {
   const { workshop_id, seat_id } = createVmSchema.parse(JSON.parse(body));
   const key = `${workshop_id}/${seat_id}`;
   if (seats.has(key)) return refusal(409, 'CONFLICT', 'It exists.');
-  const { hang, refuse, seatMs = 0 } = behaviour();
+  const { hang, refuse } = behaviour();
   if (has(refuse, seat_id)) return refusal(503, 'NO_CAPACITY', 'The fake has no room for it.');
   if (has(hang, seat_id)) await sleep(3_600_000);
-  await sleep(seatMs);
+  await released();
   seats.set(key, newVm(workshop_id, seat_id));
   save();
   return [201, seats.get(key)];
@@ -102,6 +106,7 @@ async function answer(request: IncomingMessage, body: string): Promise<Answer> {
   const key = `${workshop}/${seat}`;
   const vm = seats.get(key);
   if (method === 'DELETE') {
+    await released();
     if (has(behaviour().keep, Number(seat))) return refusal(500, 'INTERNAL', `The fake keeps seat ${seat}.`);
     seats.delete(key);
     save();
@@ -109,7 +114,7 @@ async function answer(request: IncomingMessage, body: string): Promise<Answer> {
   }
   if (vm === undefined) return refusal(404, 'NOT_FOUND', 'There is none.');
   if (verb === 'reset') {
-    await sleep(behaviour().seatMs ?? 0);
+    await released();
     seats.set(key, newVm(workshop, Number(seat)));
     save();
   }
