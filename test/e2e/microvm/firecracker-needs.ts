@@ -53,12 +53,10 @@ export function registerNeedsTests(): void {
     it('is a processor that really runs a machine: a device that only is there is found out', async () => {
       const hanging = install('hanging');
       hanging.behave({ kvm: 'hangs' });
-      const begun = Date.now();
       assert.match(
         await obstacle(hanging, KVM, 1_500),
         /small machine did not run on it: it did not start within 1\.5 s/,
       );
-      assert.ok(Date.now() - begun < 4_000);
       const missing = install('missing');
       missing.behave({ kvm: 'missing' });
       assert.match(await obstacle(missing), /configuration was bad \(exit code 152\)/);

@@ -32,6 +32,10 @@ interface Scene {
   readonly victimAddress: string;
 }
 
+/** A frame that has not come by then does not come. */
+const SEEN_MS = 2_000;
+const LOOK_MS = 50;
+
 /** True where the attack works. */
 type Attack = (scene: Scene) => Promise<boolean>;
 
@@ -50,7 +54,7 @@ async function seen(
   const watch = await Watch.start(namespace, link);
   // Several times: a bridge learns, and a queue may be full.
   await scene.attacker.send(frame, frame, frame);
-  await sleep(500);
+  for (let waited = 0; waited < SEEN_MS && !watch.hasSeen(line); waited += LOOK_MS) await sleep(LOOK_MS);
   return watch.stop().some((its) => line.test(its));
 }
 

@@ -98,8 +98,7 @@ describe('the cloud server in VS Code with the real SkyPilot', function () {
     const [instance] = await instances();
     assert.ok(instance);
     await stopInstance(instance.id);
-    // The time within which it has to be seen.
-    await bench.row('Server carapace-node, stopped').waitFor({ timeout: 30_000 });
+    await server('stopped');
     await bench.picture('stopped-elsewhere');
   });
 

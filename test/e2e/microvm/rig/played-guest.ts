@@ -56,6 +56,11 @@ export class Watch {
     return new Watch(await startReady(namespace, ['python3', join(RIG, 'frames.py'), 'watch', link]));
   }
 
+  /** Whether such a frame has come. */
+  hasSeen(line: RegExp): boolean {
+    return this.#lines.split('\n').some((its) => line.test(its));
+  }
+
   stop(): string[] {
     this.#child.kill('SIGKILL');
     return this.#lines.split('\n').filter((line) => line !== '');
