@@ -56,6 +56,10 @@ describe('the server of an agent that is starting', () => {
     return (await server.inject('/health')).json();
   }
 
+  async function started(): Promise<void> {
+    while ((await health()).status === 'starting') await sleep(1);
+  }
+
   it('answers health, and 503 with Retry-After for seats, until it has found its seats', async () => {
     assert.equal((await health()).status, 'starting');
     for (const url of ['/vms', '/vms/ws-a/1', '/proxy/ws-a/1/files']) {
@@ -64,14 +68,14 @@ describe('the server of an agent that is starting', () => {
       assert.equal((await server.inject({ url })).statusCode, 401, url);
     }
     adopt();
-    await sleep(5);
+    await started();
     assert.equal((await server.inject({ url: '/vms', headers: HEADERS })).statusCode, 200);
     assert.equal((await server.inject({ url: '/proxy/ws-a/1/files', headers: HEADERS })).statusCode, 404);
   });
 
   it('is unhealthy when the probe seat fails, and says why it makes no seats', async () => {
     adopt();
-    await sleep(5);
+    await started();
     assert.equal((await health()).status, 'unhealthy');
     const payload = { workshop_id: 'ws-a', seat_id: 1 };
     const answer = await server.inject({ method: 'POST', url: '/vms', headers: HEADERS, payload });

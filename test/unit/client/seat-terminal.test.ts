@@ -115,7 +115,7 @@ class Watched {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 8_000;
+  const deadline = Date.now() + 25_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, `waited in vain for ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -139,7 +139,7 @@ class SetUp {
   });
 
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await nextEvent(this.service.onDidChange, AbortSignal.timeout(5_000));
+    while (!condition()) await nextEvent(this.service.onDidChange, AbortSignal.timeout(25_000));
   }
 
   status(kind: ConnectionKind): Promise<void> {

@@ -295,7 +295,7 @@ describe('the operations', () => {
       (step, place) => reached.push(`${step}:${place}`),
     );
     await ended(engine.begin(request('workshop.create'), () => undefined).id);
-    await sleep(1);
+    while (!reached.includes('finish:after')) await sleep(1);
     const finish = ['finish:before', 'finish:after'];
     assert.deepEqual(reached, ['begin:before', 'begin:after', 'one:before', 'work', 'one:after', ...finish]);
   });

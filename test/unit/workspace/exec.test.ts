@@ -9,7 +9,7 @@ import { execResultSchema, type ExecResult } from '../../../src/protocol/files.t
 import { ask, isRunning, startWorkspace, TestTerminal, until, type TestWorkspace } from './support.ts';
 
 describe('commands in the workspace', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let workspace: TestWorkspace;
   beforeEach(async () => {
     // The shell of a terminal waits, that of a command runs it.
@@ -61,8 +61,9 @@ describe('commands in the workspace', function () {
   });
 
   it('are killed at the time limit, with all that they started', async () => {
-    const late = await run({ command: 'sleep 60 & echo $!; wait', timeout_ms: 200 });
+    const late = await run({ command: 'sleep 60 & echo $!; wait', timeout_ms: 2_000 });
     assert.equal(late.exit_code, 124);
+    assert.match(late.stdout, /^\d+\n$/);
     await until(() => !isRunning(Number(late.stdout)), 'the end of the child');
   });
 

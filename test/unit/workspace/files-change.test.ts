@@ -16,7 +16,7 @@ import { fileStatSchema } from '../../../src/protocol/files.ts';
 import { FilesHarness, reasonOf } from './files-harness.ts';
 
 describe('changing files of the workspace', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   const seat = new FilesHarness();
 
   describe('changing', () => {

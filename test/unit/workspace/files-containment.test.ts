@@ -7,7 +7,7 @@ import { FilesHarness } from './files-harness.ts';
 import { askRaw, until } from './support.ts';
 
 describe('the files of the workspace server', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   const seat = new FilesHarness();
 
   describe('staying inside', () => {

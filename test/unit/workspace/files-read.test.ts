@@ -8,7 +8,7 @@ import { FILE_JSON_TYPE, fileStatSchema, filesAnswerSchema } from '../../../src/
 import { FilesHarness, reasonOf } from './files-harness.ts';
 
 describe('reading files of the workspace', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   const seat = new FilesHarness();
 
   describe('listing', () => {

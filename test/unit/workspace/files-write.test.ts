@@ -20,7 +20,7 @@ import { errorOf, FilesHarness, reasonOf } from './files-harness.ts';
 import { startWorkspace, until } from './support.ts';
 
 describe('writing files of the workspace', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   const seat = new FilesHarness();
 
   describe('writing', () => {

@@ -40,7 +40,7 @@ class Run {
   }
 
   async exit(): Promise<PtyExit> {
-    await until(() => this.exits.length > 0, 'exit', 30_000);
+    await until(() => this.exits.length > 0, 'exit');
     return this.exits[0]!;
   }
 }
@@ -48,7 +48,7 @@ class Run {
 const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
 describe('a pseudoterminal', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const runs: Run[] = [];
   const run = (script: string) => {
     const started = new Run(script);

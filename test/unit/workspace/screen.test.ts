@@ -117,7 +117,7 @@ const output = fc.oneof(
 );
 
 describe('the screen of a session', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   it('is drawn again as an unbroken client shows it, with all that comes next', () => {
     fc.assert(
       fc.property(fc.array(output, { maxLength: 60 }), (pieces) => new Pair().tell(pieces.join('')).check()),

@@ -59,7 +59,7 @@ export async function startWorkspace(script?: string, overrides: Overrides = {})
 }
 
 /** Waits until something is so. @throws where it is not within the deadline */
-export async function until(condition: () => boolean, what: string, deadlineMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, deadlineMs = 90_000): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!condition()) {
     assert.ok(performance.now() < end, `waited in vain: ${what}`);
@@ -165,8 +165,15 @@ export class TestTerminal {
     await until(() => this.#tail.includes(text), `output with ${JSON.stringify(text)}, got ${this.#tail.slice(-500)}`);
   }
 
+  /** Waits until everything is here that the server has sent so far: the answer to a ping comes behind that. */
+  async caughtUp(): Promise<void> {
+    const t = this.all('pong').length + 1_000_000;
+    this.send({ type: 'ping', t });
+    await until(() => this.last('pong')?.t === t, 'pong');
+  }
+
   async end(): Promise<{ code: number; reason: string }> {
-    await until(() => this.closed !== undefined, 'close', 30_000);
+    await until(() => this.closed !== undefined, 'close');
     return this.closed!;
   }
 

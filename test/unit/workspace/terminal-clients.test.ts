@@ -12,7 +12,7 @@ import {
 } from './support.ts';
 
 describe('a terminal of the workspace server', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let workspace: TestWorkspace;
   afterEach(() => workspace.stop());
   const open = (options?: TerminalOptions) => new TestTerminal(workspace, options).open();

@@ -52,7 +52,7 @@ function* times(count: number, piece: (index: number) => string): Generator<stri
 }
 
 describe('the memory of a terminal', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const floods: Readonly<Record<string, () => Iterable<string>>> = {
     'a title that never ends': () => endless('\x1b]0;', 12),
     'a link that never ends': () => endless('\x1b]8;;', 12),

@@ -18,7 +18,7 @@ function screenOf(client: TestTerminal) {
 }
 
 describe('a client that has missed output', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let workspace: TestWorkspace;
   afterEach(() => workspace.stop());
   const open = (options?: TerminalOptions) => new TestTerminal(workspace, options).open();
@@ -165,8 +165,9 @@ describe('a client that has missed output', function () {
     const viewer = await open({ query: `session=${(await one.ready()).session}&mode=view` });
     await viewer.ready();
     await until(() => (one.last('viewers')?.count ?? 0) === 2, 'viewers');
-    await sleep(300);
-    const listed = await sessions();
+    let listed = await sessions();
+    // A title is known once the program has set it.
+    while (listed.some(({ title }) => title !== 'my title')) listed = await sessions();
     assert.deepEqual(
       listed.map(({ id, viewers, title }) => [id, viewers, title]),
       [

@@ -16,7 +16,7 @@ import {
 } from './support.ts';
 
 describe('a terminal of the workspace server', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let workspace: TestWorkspace;
   afterEach(() => workspace.stop());
   const open = (options?: TerminalOptions) => new TestTerminal(workspace, options).open();
@@ -151,7 +151,7 @@ describe('a terminal of the workspace server', function () {
     });
 
     it('ends a session some time after the last client has left', async () => {
-      workspace = await startWorkspace('echo $$; exec sleep 60', { sessionKeepMs: 150 });
+      workspace = await startWorkspace('echo $$; exec sleep 60', { sessionKeepMs: 1_000 });
       const first = await open({ query: 'client=client-1' });
       await first.shows('\r\n');
       const pid = Number(first.text);
@@ -160,7 +160,7 @@ describe('a terminal of the workspace server', function () {
       await first.end();
       const back = await open({ query: `session=${session}&client=client-1` });
       await back.ready();
-      await sleep(300);
+      await sleep(1_500);
       assert.equal(isRunning(pid), true);
       back.close();
       await until(() => !isRunning(pid), 'the end of the shell');

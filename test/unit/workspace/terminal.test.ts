@@ -16,7 +16,7 @@ import {
 } from './support.ts';
 
 describe('a terminal of the workspace server', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let workspace: TestWorkspace;
   afterEach(() => workspace.stop());
   const open = (options?: TerminalOptions) => new TestTerminal(workspace, options).open();
@@ -78,10 +78,12 @@ describe('a terminal of the workspace server', function () {
       const terminal = await open({ acknowledges: false });
       await until(() => terminal.received >= TERMINAL.pauseAtBytes, 'the first 100,000 bytes');
       await sleep(300);
+      await terminal.caughtUp();
       const stopped = terminal.received;
       assert.ok(stopped < TERMINAL.pauseAtBytes + 2 * TERMINAL.frameBytes, `${stopped} bytes came`);
       terminal.acknowledge(stopped - TERMINAL.resumeBelowBytes);
       await sleep(100);
+      await terminal.caughtUp();
       assert.equal(terminal.received, stopped);
       terminal.acknowledge(stopped - TERMINAL.resumeBelowBytes + 1);
       await until(() => terminal.received > stopped, 'more output');
@@ -177,21 +179,21 @@ describe('a terminal of the workspace server', function () {
   });
 
   it('ends a connection whose other side is silent, and no other', async () => {
-    workspace = await startWorkspace('exec sleep 60', { aliveCheckMs: 300 });
+    workspace = await startWorkspace('exec sleep 60', { aliveCheckMs: 1_000 });
     const silent = await open({ query: 'client=client-1' });
     await silent.ready();
     const quiet = await open({ query: 'client=client-2' });
     await quiet.ready();
     silent.socket.pause();
     while ((await health(workspace)).connections > 1) await sleep(20);
-    await sleep(700);
+    await sleep(2_300);
     assert.equal((await health(workspace)).connections, 1);
     assert.equal(quiet.closed, undefined);
     silent.cut();
   });
 
   it('stops although a client does not answer its goodbye', async function () {
-    this.timeout(15_000);
+    this.timeout(120_000);
     workspace = await startWorkspace('exec sleep 60');
     const terminal = await open();
     await terminal.ready();

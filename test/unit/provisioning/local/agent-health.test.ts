@@ -52,15 +52,15 @@ describe('waiting for an agent', () => {
     statuses = ['unhealthy'];
     problem = 'There is no image.';
     await assert.rejects(
-      wait(250),
+      wait(1_000),
       (error) =>
         error instanceof TimedOutError &&
         error.message ===
-          'The agent of this machine was not ready within 0.25 s: There is no image. Seats that are plain processes, which are not kept apart, can be had meanwhile: make the workshop with the runtime "process". Its log is /logs/agent-qemu.log.',
+          'The agent of this machine was not ready within 1 s: There is no image. Seats that are plain processes, which are not kept apart, can be had meanwhile: make the workshop with the runtime "process". Its log is /logs/agent-qemu.log.',
     );
     assert.deepEqual(problems, ['There is no image.'], 'a reason is told once');
     statuses = ['starting'];
-    await assert.rejects(wait(150), /within 0\.15 s: it says that it is starting\. .*"process"\. Its log/);
+    await assert.rejects(wait(1_000), /within 1 s: it says that it is starting\. .*"process"\. Its log/);
   });
 
   it('ends with an agent that dies', async () => {

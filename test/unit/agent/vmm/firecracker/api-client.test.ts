@@ -75,9 +75,7 @@ describe("Firecracker's API client", () => {
 
   it('ends with the signal of the caller, with its reason', async () => {
     await answerWith(() => undefined);
-    const begun = performance.now();
     await assert.rejects(send(AbortSignal.timeout(100)), { name: 'TimeoutError' });
-    assert.ok(performance.now() - begun < 2_000);
   });
 
   it('waits for a process that starts, and not for ever', async () => {

@@ -41,12 +41,13 @@ describe('who a machine is', () => {
     });
     await once(server.listen(path), 'listening');
     try {
-      const options = { deadlineMs: 5_000, signal: new AbortController().signal };
+      const options = { deadlineMs: 20_000, signal: new AbortController().signal };
       const key = { workshopId: 'ws-a', seatId: 3 };
       await giveIdentity({ kind: 'serial', socketPath: path }, key, 'f'.repeat(32), options);
-      assert.equal(heard.length, 2);
-      for (const { request, at } of heard) {
-        assert.ok(Math.abs(Number(BigInt(request.time_ns) / 1_000_000n) - at) < 500);
+      assert.ok(heard.length >= 2);
+      for (const [index, { request, at }] of heard.entries()) {
+        const told = Number(BigInt(request.time_ns) / 1_000_000n);
+        assert.ok(told >= (heard[index - 1]?.at ?? 0) && told <= at, `${told} was heard at ${at}`);
         assert.deepEqual([request.machine_id, request.hostname, request.seat], ['f'.repeat(32), 'seat-3-a', 3]);
         assert.ok(Buffer.from(request.entropy, 'base64').length >= 64);
       }
