@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kill } from '../support/processes.ts';
 import {
   call,
   countCommand,
@@ -12,6 +13,7 @@ import {
   FAKE_WORKSPACE,
   filesOf,
   openTerminal,
+  ownNap,
   processesOf,
   removeWorker,
   startAgent,
@@ -19,6 +21,8 @@ import {
   type TestAgent,
   type Worker,
 } from './agent-harness.ts';
+
+const NAP = ownNap(1);
 
 describe('an agent after one that was killed', () => {
   let worker: Worker;
@@ -125,7 +129,7 @@ describe('an agent after one that was killed', () => {
     const home = join(worker.state, 'seats/ws-a/1/home');
     writeFileSync(join(home, 'mine'), 'kept');
     await endAgent(agent, 'SIGKILL');
-    for (const line of processesOf(worker)) process.kill(parseInt(line, 10), 'SIGKILL');
+    for (const line of processesOf(worker)) kill(parseInt(line, 10));
     agent = await startAgent(worker);
     assert.deepEqual((await call(agent, 'GET', '/vms')).body.vms, []);
     assert.equal(existsSync(join(worker.sockets, 'ws-a-1')), false);
@@ -137,13 +141,13 @@ describe('an agent after one that was killed', () => {
     agent = await startAgent(worker);
     await createSeat(agent, 'ws-a', 1);
     const terminal = await openTerminal(agent, 'ws-a', 1);
-    terminal.type('setsid nohup sleep 98781 >/dev/null 2>&1 &\r');
-    await until('it sleeps', () => countCommand('sleep', '98781') === 1 || undefined);
+    terminal.type(`setsid nohup sleep ${NAP} >/dev/null 2>&1 &\r`);
+    await until('it sleeps', () => countCommand('sleep', NAP) === 1 || undefined);
     await endAgent(agent, 'SIGKILL');
     rmSync(join(worker.state, 'seats'), { recursive: true });
     mkdirSync(join(worker.state, 'probe/home'), { recursive: true });
     agent = await startAgent(worker);
-    assert.equal(countCommand('sleep', '98781'), 0);
+    assert.equal(countCommand('sleep', NAP), 0);
     assert.equal(processesOf(worker).length, 1, 'only the agent runs');
     assert.equal(existsSync(join(worker.state, 'probe')), false);
   });

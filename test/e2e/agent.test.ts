@@ -14,6 +14,7 @@ import {
   endAgent,
   filesOf,
   openTerminal,
+  ownNap,
   processesOf,
   removeWorker,
   runAgent,
@@ -116,8 +117,9 @@ describe('the agent', () => {
 
     const terminal = await openTerminal(agent, 'ws-a', 1, { token: await seatToken('ws-a', 1) });
     await terminal.shows('seat-1:~$ ');
-    terminal.type('echo "$((40+2)) $HOME"; echo hello > from-shell; env\r');
+    terminal.type('echo "$((40+2)) $HOME"; echo hello > from-shell; env; echo "all-$((1+1))"\r');
     await terminal.shows(`42 ${worker.state}/seats/ws-a/1/home`);
+    await terminal.shows('all-2');
     await terminal.shows('CARAPACE_SEAT=');
     assert.ok(!terminal.shown().includes(AGENT_TOKEN) && !terminal.shown().includes('WORKSPACE_TOKEN_SECRET'));
     await until('the file is there', async () => (await file('ws-a', 1, 'from-shell')).ok || undefined);
@@ -153,12 +155,13 @@ describe('the agent', () => {
     await file('ws-a', 1, 'mine', 'x');
     await file('ws-a', 2, 'mine', 'x');
     const terminal = await openTerminal(agent, 'ws-a', 1);
-    terminal.type('setsid nohup sleep 98761 >/dev/null 2>&1 & echo started\r');
-    await until('it sleeps', () => countCommand('sleep', '98761') === 1 || undefined);
+    const nap = ownNap(0);
+    terminal.type(`setsid nohup sleep ${nap} >/dev/null 2>&1 & echo started\r`);
+    await until('it sleeps', () => countCommand('sleep', nap) === 1 || undefined);
     const reset = await call(agent, 'POST', '/vms/ws-a/1/reset');
     assert.deepEqual([reset.status, reset.body.status], [200, 'ready']);
     await until('the terminal is closed', () => terminal.socket.readyState === terminal.socket.CLOSED || undefined);
-    assert.equal(countCommand('sleep', '98761'), 0);
+    assert.equal(countCommand('sleep', nap), 0);
     assert.equal((await file('ws-a', 1, 'mine')).status, 404);
     assert.equal((await file('ws-a', 2, 'mine')).status, 200);
     const again = await openTerminal(agent, 'ws-a', 1);
@@ -172,14 +175,14 @@ describe('the agent', () => {
       ['ws-a', 2],
       ['ws-b', 1],
     ] as const;
-    const times = ['98771', '98772', '98773'];
+    const times = [1, 2, 3].map(ownNap) as [string, string, string];
     const before = { processes: processesOf(worker).length, files: filesOf(worker) };
     await Promise.all(seats.map(([workshop, seat]) => createSeat(agent, workshop, seat)));
     for (const [index, [workshop, seat]] of seats.entries()) {
       const terminal = await openTerminal(agent, workshop, seat);
-      terminal.type('setsid nohup sleep 98771 &\r');
-      terminal.type('(cd / && env -i setsid sleep 98772 </dev/null >/dev/null 2>&1 &)\r');
-      terminal.type('mkdir -p shut/in; chmod 000 shut; sleep 98773\r');
+      terminal.type(`setsid nohup sleep ${times[0]} &\r`);
+      terminal.type(`(cd / && env -i setsid sleep ${times[1]} </dev/null >/dev/null 2>&1 &)\r`);
+      terminal.type(`mkdir -p shut/in; chmod 000 shut; sleep ${times[2]}\r`);
       for (const time of times) await until('it sleeps', () => countCommand('sleep', time) === index + 1 || undefined);
       await terminal.close();
     }

@@ -65,7 +65,7 @@ describe('the control plane of this machine, as a browser meets it', function ()
   };
   const closing = (socket: WebSocket): Promise<number> =>
     new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error('it stays open')), 10_000);
+      const timer = setTimeout(() => fail(new Error('it stays open')), 30_000);
       socket.once('error', fail);
       socket.once('close', done);
       socket.once('close', () => clearTimeout(timer));

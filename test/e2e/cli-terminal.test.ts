@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'mocha';
 import { spawn, type IPty } from 'node-pty';
-import { processesNaming } from '../support/processes.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 import { CARAPACE, TestHome } from './cli-harness.ts';
 
 /** A program in a terminal of its own, as in a window. */
@@ -26,7 +26,7 @@ class Window {
   }
 
   async shows(pattern: RegExp): Promise<RegExpExecArray> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const found = pattern.exec(this.screen);
       if (found !== null) return found;
@@ -41,7 +41,7 @@ class Window {
 }
 
 describe('carapace seat terminal', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const home = new TestHome();
   const windows: Window[] = [];
   before(() => home.expect('workshop', 'create', 'Intro', '--seats', '1', '--wait'));
@@ -68,11 +68,13 @@ describe('carapace seat terminal', function () {
     window.type('stty size; tty\r');
     await window.shows(/30 90\r\n\/dev\/pts\/\d+/);
     window.resize(70, 20);
-    window.type('stty size\r');
-    await window.shows(/20 70/);
+    // The new size and the keys go different ways to the command, and so may come in any order.
+    window.type('until [ "$(stty size)" = "20 70" ]; do sleep 0.1; done; echo as la$((0))ge\r');
+    await window.shows(/as la0ge/);
     // Ctrl-C ends the program in the seat and not ours.
     window.type('sleep 9999; echo status $?\r');
     await window.shows(/echo status \$\?\r\n/);
+    await home.settled(() => home.census().processes.includes('sleep 9999'));
     window.type('\u0003');
     window.type('echo st$((1))ll here\r');
     await window.shows(/st1ll here/);
@@ -84,14 +86,14 @@ describe('carapace seat terminal', function () {
     const script = `stty -g; "$0" seat terminal Intro 1; echo "code $?"; stty -g; read -r line; echo "read $line"`;
     for (const end of ['exit', 'SIGTERM']) {
       const window = openProgram('/bin/sh', ['-c', script, CARAPACE]);
-      const [before] = await window.shows(/[0-9a-f]+(:[0-9a-f]+){10,}/);
+      const [before] = await window.shows(/[0-9a-f]+(:[0-9a-f]+){10,}(?=\r\n)/);
       window.type('echo re$((0))dy\r');
       await window.shows(/re0dy/);
       if (end === 'exit') {
         window.type('exit\r');
       } else {
         const ours = processesNaming(home.folder).filter(({ command }) => command.includes('seat terminal Intro 1'));
-        for (const { pid, command } of ours) if (!command.includes('stty')) process.kill(pid, 'SIGTERM');
+        for (const { pid, command } of ours) if (!command.includes('stty')) kill(pid, 'SIGTERM');
       }
       await window.shows(end === 'exit' ? /code 0/ : /code 1/);
       await window.shows(new RegExp(`code \\d[^]*${before}`));
@@ -106,7 +108,7 @@ describe('carapace seat terminal', function () {
     await first.shows(/\$ $/);
     first.type('secret=$((6*7)); cd /tmp\r');
     first.type('\r~.');
-    const [, session] = await first.shows(/To come back:\s+carapace seat terminal ws-\w+ 1 --session ([\w-]+)/);
+    const [, session] = await first.shows(/To come back:\s+carapace seat terminal ws-\w+ 1 --session ([\w-]+)\s/);
     assert.equal(await first.ended, 0);
 
     const watching = open('--view', '--session', session!);

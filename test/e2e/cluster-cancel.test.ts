@@ -104,9 +104,9 @@ describe('an operation past its deadline', function () {
 
   it('of a launch: it is ended, and what it left is said', async () => {
     test.behave({ stall: 'runtime' });
-    const { client } = await test.serve({}, { launchMs: 5_000 });
+    const { client } = await test.serve({}, { launchMs: 12_000 });
     const end = await ended(client, await client.launchCluster(test.wish));
-    assertFailed(end, 'TIMED_OUT', /launch did not end within 5 s/, /m6i\.xlarge.* there and billed/);
+    assertFailed(end, 'TIMED_OUT', /launch did not end within 12 s/, /m6i\.xlarge.* there and billed/);
     const cluster = await reaches(client, 'error');
     assert.deepEqual([cluster.billed, cluster.error?.code], ['machine', 'TIMED_OUT']);
     test.behave({});
@@ -125,11 +125,11 @@ describe('an operation past its deadline', function () {
   });
 
   full('of a stop and a destroy: the machine is still there, and each can be tried again', async () => {
-    const { client } = await test.serve({}, { clusterStopMs: 4_000, destroyMs: 4_000 });
+    const { client } = await test.serve({}, { clusterStopMs: 12_000, destroyMs: 12_000 });
     await test.launched(client);
     test.behave({ stall: 'stop' });
     const stop = await ended(client, await client.stopCluster({}));
-    assertFailed(stop, 'TIMED_OUT', /Stopping did not end within 4 s/, /billed/);
+    assertFailed(stop, 'TIMED_OUT', /Stopping did not end within 12 s/, /billed/);
     assert.deepEqual(test.machines(), ['running']);
     const afterStop = await reaches(client, 'error');
     assert.equal(afterStop.billed, 'machine');
@@ -138,7 +138,7 @@ describe('an operation past its deadline', function () {
     assert.deepEqual(test.machines(), ['stopped']);
     test.behave({ stall: 'down' });
     const destroy = await ended(client, await client.destroyCluster({}));
-    assertFailed(destroy, 'TIMED_OUT', /Destroying did not end within 4 s/, /disk is kept and billed/);
+    assertFailed(destroy, 'TIMED_OUT', /Destroying did not end within 12 s/, /disk is kept and billed/);
     await reaches(client, 'error');
     test.behave({});
     await wentWell(client, await client.destroyCluster({}));

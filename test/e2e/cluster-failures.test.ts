@@ -8,7 +8,7 @@ import { assertFailed, ClusterTest, full, reaches, refusal, wentWell } from './c
 import { call, ended, type TestControlPlane } from './control-plane-harness.ts';
 
 describe('a launch that cannot begin', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let controlPlane: TestControlPlane;
   let client: ControlPlaneClient;
@@ -123,7 +123,7 @@ describe('a launch that cannot begin', function () {
 });
 
 describe('a launch that SkyPilot fails', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let client: ControlPlaneClient;
   beforeEach(async () => {
@@ -213,7 +213,7 @@ describe('a launch that SkyPilot fails', function () {
 });
 
 describe('a stop, a start and a destroy that SkyPilot does not do', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let client: ControlPlaneClient;
   beforeEach(async () => {

@@ -7,7 +7,7 @@ import { ClusterTest, reaches, reachesWhere, refusal, wentWell } from './cluster
 import { until } from './control-plane-harness.ts';
 
 describe('the server, changed by somebody else', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let client: ControlPlaneClient;
   beforeEach(async () => {
@@ -107,7 +107,7 @@ describe('the server, changed by somebody else', function () {
 });
 
 describe('a Spot server', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let client: ControlPlaneClient;
   beforeEach(async () => {
@@ -134,7 +134,7 @@ describe('a Spot server', function () {
 });
 
 describe('a server that was launched in another terminal', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   beforeEach(async () => (test = await ClusterTest.create()));
   afterEach(() => test.dispose());

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster, ServerChange } from '../../src/protocol/cluster.ts';
-import type { TestControlPlane } from './control-plane-harness.ts';
+import { until, type TestControlPlane } from './control-plane-harness.ts';
 import { ClusterTest, phasesOf, reaches, refusal, wentWell } from './cluster-harness.ts';
 
 describe('the cloud server', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: ClusterTest;
   let controlPlane: TestControlPlane;
 
@@ -57,17 +57,22 @@ describe('the cloud server', function () {
     const { client } = controlPlane;
     const seen: string[] = [];
     const listening = new AbortController();
+    const opened = Promise.withResolvers<undefined>();
     const reader = (async () => {
-      for await (const { event } of client.events({ signal: listening.signal })) {
+      const options = { signal: listening.signal, onOpen: () => opened.resolve(undefined) };
+      for await (const { event } of client.events(options)) {
         const cluster =
           event.resource !== undefined && 'cluster' in event.resource ? event.resource.cluster : undefined;
         if (cluster !== undefined && seen.at(-1) !== cluster.status) seen.push(cluster.status);
       }
     })().catch(() => undefined);
+    await opened.promise;
+    await until('the picture is told', () => (seen.length > 0 ? true : undefined));
     await test.launched(client);
     await wentWell(client, await client.stopCluster({}));
     await wentWell(client, await client.destroyCluster({}));
     await reaches(client, 'no_server');
+    await until('the end is told', () => (seen.length > 1 && seen.at(-1) === 'no_server' ? true : undefined));
     listening.abort();
     await reader;
     const expected: Cluster['status'][] = ['no_server', 'provisioning', 'running', 'stopping', 'stopped', 'destroying'];

@@ -13,13 +13,14 @@ import { ControlPlane } from '../../src/provisioning/control-plane.ts';
 import { readTiming } from '../../src/provisioning/settings.ts';
 import { Store } from '../../src/provisioning/store/store.ts';
 import type { AgentBehaviour } from '../fakes/agent.ts';
-import { processesNaming } from '../support/processes.ts';
+import { writeWhole } from '../support/files.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 import { until } from './control-plane-harness.ts';
 
 const FAKE = pathToFileURL(resolve(import.meta.dirname, '../fakes/agent.ts')).href;
 
 describe('the control plane with workshops of different runtimes', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let folder = '';
   let store: Store;
   let controlPlane: ControlPlane;
@@ -42,7 +43,7 @@ describe('the control plane with workshops of different runtimes', function () {
     store.close();
   };
   const behave = (behaviour: AgentBehaviour): void =>
-    writeFileSync(join(folder, 'behaviour.json'), JSON.stringify(behaviour));
+    writeWhole(join(folder, 'behaviour.json'), JSON.stringify(behaviour));
 
   beforeEach(() => {
     best = 'qemu';
@@ -53,7 +54,7 @@ describe('the control plane with workshops of different runtimes', function () {
   });
   afterEach(async () => {
     await close();
-    for (const { pid } of processesNaming(folder)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesNaming(folder)) kill(pid);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
+import { readIfThere } from '../support/files.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 import { call, end, ended, succeeded, TestState, until, type TestControlPlane } from './control-plane-harness.ts';
 
 describe('the control plane', function () {
@@ -86,7 +88,8 @@ describe('the control plane', function () {
 
   it('takes everything back when a creation is cancelled or deleted under way', async () => {
     const { client } = controlPlane;
-    const first = await client.createWorkshop({ seats: 4 });
+    // So many that it cannot be done before it is cancelled.
+    const first = await client.createWorkshop({ seats: 24 });
     const cancelled = await client.cancelOperation(first.operation!.id);
     assert.equal(cancelled.status, 'running');
     const { status, events } = await ended(client, first.operation);
@@ -95,7 +98,6 @@ describe('the control plane', function () {
     assert.deepEqual(await client.listWorkshops(), []);
     state.assertNothingIsLeft();
 
-    // So many that it cannot be done before the deletion comes.
     const second = await client.createWorkshop({ seats: 24 });
     await until('a seat is ready', async () =>
       (await client.listSeats(second.workshop.id)).some((seat) => seat.status === 'ready') ? true : undefined,
@@ -174,8 +176,11 @@ describe('the control plane', function () {
     const { workshop, operation } = await controlPlane.client.createWorkshop({ seats: 1 });
     await succeeded(controlPlane.client, operation);
     const agentFile = join(state.home, 'worker/agent.json');
-    const agentPid = (): number => (JSON.parse(readFileSync(agentFile, 'utf8')) as { pid: number }).pid;
-    const before = agentPid();
+    const agentPid = (): number | undefined => {
+      const text = readIfThere(agentFile);
+      return text === undefined ? undefined : (JSON.parse(text) as { pid: number }).pid;
+    };
+    const before = agentPid()!;
     assert.equal(await end(controlPlane), 0);
     assert.equal(state.daemonFile(), undefined);
     assert.equal(state.processes().seats, 1, 'seats outlive the control plane');
@@ -185,7 +190,7 @@ describe('the control plane', function () {
     await client.access(workshop.id, 1, 'instructor');
     assert.equal(agentPid(), before, 'the agent was adopted');
     process.kill(before, 'SIGKILL');
-    await until('another agent runs', () => (existsSync(agentFile) && agentPid() !== before ? true : undefined));
+    await until('another agent runs', () => ((agentPid() ?? before) !== before ? true : undefined));
     await until('it is healthy', async () =>
       (await client.getWorkshop(workshop.id)).workers[0]?.status === 'healthy' ? true : undefined,
     );
@@ -206,7 +211,7 @@ describe('the control plane', function () {
     const kept = join(state.home, 'worker/seats', workshop.id, '2/home/kept.txt');
     writeFileSync(kept, 'by the learner');
     await end(controlPlane, 'SIGKILL');
-    for (const pid of pidsOf(state)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesNaming(state.home)) kill(pid);
 
     controlPlane = await state.serve({ CARAPACE_TIMING: '{"monitorMs":100,"unhealthySeatMs":100}' });
     const { client } = controlPlane;
@@ -294,19 +299,6 @@ describe('the control plane', function () {
     assert.match(none, /^HTTP\/1\.1 403 /);
   });
 });
-
-function pidsOf(state: TestState): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(state.home);
-      } catch {
-        return false;
-      }
-    });
-}
 
 /** The text of an answer that does not end, up to its n-th event. */
 async function firstBytes(response: Response, events: number): Promise<string> {

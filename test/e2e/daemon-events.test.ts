@@ -22,10 +22,10 @@ import { t } from '../unit/providers/fixtures.ts';
 import { end, TestState, type TestControlPlane } from './control-plane-harness.ts';
 import { OLD_VERSION, OWN_VERSION, VersionedHome } from './daemon-harness.ts';
 
-/** What one window shows has to be what another did, after this time. */
-const TRUTH_MS = 2_000;
-/** A window says that it is out of date after this time. */
-const STALE_MS = 30_000;
+/** How long a slow machine may take for what comes at once on another. */
+const TRUTH_MS = 30_000;
+/** A window says that it is out of date after half a minute; as long again for a slow machine. */
+const STALE_MS = 60_000;
 
 /** The extension's service as a window has it. */
 class Window {
@@ -104,7 +104,7 @@ function at(connection: Connection): ConnectionSource {
 }
 
 describe('several windows and the command line', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let home: VersionedHome;
   let windows: Window[];
   beforeEach(() => {
@@ -122,10 +122,10 @@ describe('several windows and the command line', function () {
     return window;
   }
 
-  it('show one truth within two seconds, whoever changed it', async () => {
+  it('show one truth at once, whoever changed it', async () => {
     await home.expect('workshop', 'list');
     const [one, other] = [1, 2].map(() => open(localSource(home.folder, home.program))) as [Window, Window];
-    await Promise.all([one.is('live', 10_000), other.is('live', 10_000)]);
+    await Promise.all([one.is('live', TRUTH_MS), other.is('live', TRUTH_MS)]);
     await home.expect('workshop', 'create', 'By-command', '--seats', '1', '--no-start');
     await Promise.all([one.shows('By-command', TRUTH_MS), other.shows('By-command', TRUTH_MS)]);
     const client = await one.service.client();
@@ -135,13 +135,15 @@ describe('several windows and the command line', function () {
     await client.deleteWorkshop(workshop.id);
     await Promise.all([one.shows('By-command', TRUTH_MS), other.shows('By-command', TRUTH_MS)]);
     assert.doesNotMatch(await home.expect('workshop', 'list'), /By-window/);
+    // Told by the streams that they had all the while, and not found by asking anew.
+    assert.deepEqual([one.lastEventIds.length, other.lastEventIds.length], [1, 1]);
   });
 
   it('come back by themselves when the control plane was killed and another one started', async () => {
     await home.expect('workshop', 'create', 'Kept', '--seats', '1', '--no-start');
     const both = [1, 2].map(() => open(localSource(home.folder, home.program)));
     for (const window of both) window.watch(home.folder);
-    for (const window of both) await window.shows('Kept', 10_000);
+    for (const window of both) await window.shows('Kept', TRUTH_MS);
     process.kill(home.daemonFile()!.pid, 'SIGKILL');
     for (const window of both) {
       await window.is('asleep', STALE_MS);
@@ -162,20 +164,20 @@ describe('several windows and the command line', function () {
     const both = [1, 2].map(() => open(localSource(home.folder, home.program, OWN_VERSION)));
     for (const window of both) {
       window.watch(home.folder);
-      await window.shows('Busy Kept', 10_000);
-      await window.is('live', 10_000);
+      await window.shows('Busy Kept', TRUTH_MS);
+      await window.is('live', TRUTH_MS);
       assert.deepEqual(window.service.outdated, { version: OLD_VERSION, background: true });
       window.service.renew();
     }
     const [first] = both as [Window, Window];
     const client = await first.service.client();
     await client.deleteWorkshop(workshopsOf(first.service.state)[0]?.id ?? '');
-    for (const window of both) await window.shows('Kept', 20_000);
-    await first.until('nothing runs', () => operationsOf(first.service.state).every(hasEnded), 20_000);
+    for (const window of both) await window.shows('Kept', STALE_MS);
+    await first.until('nothing runs', () => operationsOf(first.service.state).every(hasEnded), STALE_MS);
     for (const window of both) window.service.renew();
     for (const window of both) {
-      await window.until('it has the new one', () => window.service.outdated === undefined, 30_000);
-      await window.is('live', 30_000);
+      await window.until('it has the new one', () => window.service.outdated === undefined, STALE_MS);
+      await window.is('live', STALE_MS);
       assert.equal(window.names, 'Kept');
     }
     assert.notEqual(home.daemonFile()?.pid, before?.pid);
@@ -188,7 +190,7 @@ describe('several windows and the command line', function () {
     const line = new DeadLine(Number(new URL(url).port));
     try {
       const window = open(at({ url: await line.listen(), token }));
-      await window.is('live', 10_000);
+      await window.is('live', TRUTH_MS);
       await home.expect('workshop', 'create', 'Before', '--seats', '1', '--no-start');
       await window.shows('Before', TRUTH_MS);
       // A connection that has been steady is mended at once.
@@ -209,8 +211,8 @@ describe('several windows and the command line', function () {
     const line = new DeadLine(Number(new URL(url).port));
     try {
       const window = open(at({ url: await line.listen(), token }));
-      await window.shows('Before', 10_000);
-      await window.is('live', 10_000);
+      await window.shows('Before', TRUTH_MS);
+      await window.is('live', TRUTH_MS);
       line.die();
       await window.until('it says that it is stale', () => window.service.status.kind !== 'live', STALE_MS);
       assert.equal(window.names, 'Before');

@@ -16,7 +16,7 @@ const IDLE_MS = 1_500;
 const SOON_IDLE = { CARAPACE_TIMING: JSON.stringify({ idleExitMs: IDLE_MS }) };
 
 describe('a control plane in the background', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let home: VersionedHome;
   beforeEach(() => {
     home = new VersionedHome();
@@ -42,7 +42,7 @@ describe('a control plane in the background', function () {
       assert.match(stdout, /Kept/);
       const now = home.daemonFile()!;
       assert.equal(now.version, OWN_VERSION);
-      assert.ok(!isAlive(before));
+      await until('the old one has ended', () => (isAlive(before) ? undefined : true));
       const again = await home.runProgram(old, ['workshop', 'list']);
       assert.deepEqual([again.code, again.stderr], [0, '']);
       assert.equal(home.daemonFile()?.pid, now.pid);
@@ -91,14 +91,16 @@ describe('a control plane in the background', function () {
 
   describe('that nobody needs', () => {
     it('ends by itself, and the next command starts it again', async () => {
-      const first = await home.run(['workshop', 'list'], '', SOON_IDLE);
+      // Late enough that it is there when the command that started it has ended, also on a slow machine.
+      const idle = { CARAPACE_TIMING: JSON.stringify({ idleExitMs: 5_000 }) };
+      const first = await home.run(['workshop', 'list'], '', idle);
       assert.equal(first.code, 0, first.stderr);
       const before = home.daemonFile()!;
       assert.equal(before.background, true);
       await until('it has ended', () => (isAlive(before) ? undefined : true));
       assert.equal(home.daemonFile(), undefined);
       assert.match(readFileSync(serveLog(home.folder), 'utf8'), /"because":"idle"/);
-      const second = await home.run(['workshop', 'list'], '', SOON_IDLE);
+      const second = await home.run(['workshop', 'list'], '', idle);
       assert.deepEqual([second.code, second.stderr], [0, '']);
       assert.notEqual(home.daemonFile()?.pid, before.pid);
     });
@@ -156,7 +158,7 @@ describe('a control plane in the background', function () {
 });
 
 describe('two control planes of one state folder', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let state: TestState;
   beforeEach(() => {
     state = new TestState();

@@ -59,7 +59,7 @@ function describeRequest({ method, target, headers, body }: FuzzedRequest): stri
 }
 
 describe(`${COUNT} fuzzed requests and as many terminal frames, by the seed ${SEED}`, function () {
-  this.timeout(IS_FULL ? 1_800_000 : 120_000);
+  this.timeout(IS_FULL ? 1_800_000 : 300_000);
   const worker = createWorker();
   const state = new TestState();
   const judge = new Judge();

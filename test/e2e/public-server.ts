@@ -16,7 +16,7 @@ import { createControlPlaneServer } from '../../src/provisioning/http/server.ts'
 import { readPublicServing } from '../../src/provisioning/public-site.ts';
 import { readTiming } from '../../src/provisioning/settings.ts';
 import { Store } from '../../src/provisioning/store/store.ts';
-import { processesNaming } from '../support/processes.ts';
+import { kill, processesNaming } from '../support/processes.ts';
 
 /** Not one of the three loopback names, and so a public address for the control plane; reached from here alone. */
 export const PUBLIC_HOST = '127.0.0.2';
@@ -93,7 +93,7 @@ export class PublicServer {
   async dispose(): Promise<string[]> {
     await this.stop();
     const left = processesNaming(this.folder);
-    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    for (const { pid } of left) kill(pid);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
     return left.map(({ command }) => command);
   }

@@ -105,7 +105,12 @@ describe('the id of a request', function () {
       .getWorkshop('ws-nowhere1')
       .catch((e: unknown) => e);
     assert.ok(error instanceof CarapaceError && error.requestId !== undefined);
-    const lines = await linesOf('--request-id', error.requestId);
+    const { requestId } = error;
+    // The line is written once the answer is on its way.
+    const lines = await until('it is in the log', async () => {
+      const found = await linesOf('--request-id', requestId);
+      return found.length > 0 ? found : undefined;
+    });
     assert.deepEqual(
       lines.map(({ log, msg }) => `${log}: ${msg}`),
       ['serve: request'],

@@ -70,7 +70,7 @@ async function assertCost<T>({ what, names, open, fill, measure }: Case<T>): Pro
 }
 
 describe('a client that reads nothing', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
 
   describe('at the agent and in the seat', () => {
     let worker: TestWorker;
@@ -117,14 +117,20 @@ describe('a client that reads nothing', function () {
     });
 
     it('costs little at a terminal of its own', async () => {
+      let opened = 0;
       await assertCost({
         what: 'a stalled writer, with its session,',
         names: ['agent', 'seat'],
         open: async () => {
           const { socket } = await stalledTerminal('');
           socket.send(Buffer.from('exec yes\r'));
+          opened += 1;
         },
-        fill: () => sleep(2000),
+        fill: async () => {
+          await until('each program runs', () => (cpuOf('yes').size === opened ? true : undefined));
+          const programs = [...cpuOf('yes').keys()].map((line) => parseInt(line, 10));
+          await untilIdle(agent.child.pid!, seatServer(), ...programs);
+        },
         measure,
       });
       // Their programs wait, or this would be no stall.
@@ -146,7 +152,7 @@ describe('a client that reads nothing', function () {
           sockets.add(socket);
           return socket;
         },
-        fill: () => sleep(2000),
+        fill: () => untilIdle(agent.child.pid!, seatServer()),
         measure,
       });
       let received = 0;
@@ -154,10 +160,14 @@ describe('a client that reads nothing', function () {
       await until('the rest comes', () => (received >= FILE_BYTES ? true : undefined));
     });
 
-    async function measure(): Promise<number[]> {
+    function seatServer(): number {
       const seats = processesOf(worker).filter((line) => line.includes('workspace.cjs\0--root'));
       assert.equal(seats.length, 1, seats.join('\n'));
-      return [await collected(agent.child.pid!), await collected(parseInt(seats[0]!, 10))];
+      return parseInt(seats[0]!, 10);
+    }
+
+    async function measure(): Promise<number[]> {
+      return [await collected(agent.child.pid!), await collected(seatServer())];
     }
 
     /** Processor time of each process of the seat that runs this program, in ticks. */

@@ -17,7 +17,7 @@ import { TestHome } from './cli-harness.ts';
 const COLS = 100;
 const ROWS = 30;
 /** How long the screen may need to come right again; a client waits up to 30 s before it tries. */
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 90_000;
 
 /** A terminal in the seat and the screen of somebody who looks at it. */
 class Looker {
@@ -64,7 +64,7 @@ class Looker {
 }
 
 describe('a screen over a network that was gone', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   const home = new TestHome();
   let access: Access;
   let client: ControlPlaneClient;
@@ -97,8 +97,7 @@ describe('a screen over a network that was gone', function () {
     unbroken.terminal.write("PS1='$ '; stty -echo; clear\n");
     await until(() => unbroken.terminal.session !== undefined && unbroken.text.includes('$'), 'a prompt');
     broken = new Looker(access, workshopId, unbroken.terminal.session);
-    await until(() => same(), 'the same screen');
-    assert.equal(broken.viewers, 2);
+    await until(() => same() && broken.viewers === 2, 'the same screen');
   });
   afterEach(() => {
     for (const looker of [unbroken, broken]) looker.terminal.dispose();
@@ -231,6 +230,8 @@ describe('a screen over a network that was gone', function () {
         await sleep(1000);
       }
       unbroken.terminal.write('\x1b:echo "still here"\r');
+      // Typed behind all the rest, so shown behind it.
+      await until(() => unbroken.text.includes('still here'), 'the end of what was typed');
     });
     console.log(`      ${shown} bytes during the cut`);
     assert.ok(shown > 1_048_576);

@@ -86,7 +86,7 @@ function numbers(): { hash: string; bytes: number } {
 }
 
 describe('a terminal over a network that breaks', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const home = new TestHome();
   let access: Access;
   let client: ControlPlaneClient;

@@ -25,6 +25,7 @@ class Workspace {
   readonly log: string[] = [];
   readonly listening: Promise<Listening>;
   stderr = '';
+  readonly #closed: Promise<unknown>;
 
   constructor(args: readonly string[], environment: Record<string, string> = {}) {
     const { PATH = '' } = process.env;
@@ -41,11 +42,13 @@ class Workspace {
       if (entry.msg === 'listening') heard(entry);
     });
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.#closed = once(this.child, 'close');
     this.child.once('exit', () => reject(new Error(`The server has ended: ${this.stderr}`)));
   }
 
+  /** Its exit code, once all that it said has come. */
   async exit(): Promise<number | null> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    await this.#closed;
     return this.child.exitCode;
   }
 
@@ -64,7 +67,7 @@ async function getJson(options: RequestOptions): Promise<unknown> {
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (let waited = 0; !condition(); waited++) {
-    assert.ok(waited < 2000, `waited in vain: ${what}`);
+    assert.ok(waited < 6000, `waited in vain: ${what}`);
     await sleep(10);
   }
 }

@@ -47,6 +47,7 @@ function misbehave(request: IncomingMessage, response: ServerResponse): boolean 
       response.writeHead(412).end('too early');
       return true;
     case 'silent':
+      console.log('a request is not answered');
       request.on('close', () => console.log('the client went away'));
       return true;
     case 'cookie':
