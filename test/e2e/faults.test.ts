@@ -6,10 +6,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, before, beforeEach, describe, it } from 'mocha';
 import { isAlive } from '../../src/lib/process-identity.ts';
 import { daemonFileSchema, type DaemonFile } from '../../src/protocol/daemon.ts';
+import { untilIdle } from '../support/memory.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { processesNaming } from '../support/processes.ts';
 import { TestState, until } from './control-plane-harness.ts';
@@ -92,7 +92,7 @@ class DiskHome {
 }
 
 describe('a disk that is full', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let home: DiskHome;
   before(function () {
     if (!SmallDisk.isPossible()) this.skip();
@@ -167,7 +167,10 @@ describe('a disk that is full', function () {
     await home.expect('workshop', 'create', 'Half', '--seats', '2', '--no-start');
     await home.expect('workshop', 'start', 'Half', '--no-wait');
     home.disk.fill();
-    await sleep(5_000);
+    // It has given up once the agent that it had started is gone and it has nothing more to do.
+    const { pid } = home.daemonFile;
+    do await untilIdle(pid);
+    while (processesNaming(home.folder).some(({ command }) => command.includes('agent.cjs')));
     // Its end is recorded as soon as there is room, and not before.
     assert.deepEqual(
       (await home.workshops()).map(({ status }) => status),
