@@ -6,6 +6,9 @@ import { readSse } from '../../../src/client/sse.ts';
 import { watchEventSchema, type WatchEvent } from '../../../src/protocol/files.ts';
 import { until, type TestWorkspace } from './support.ts';
 
+/** Longer than any test: one that pauses its reading has silence for as long as it likes. */
+const SILENCE_MS = 600_000;
+
 export class TestWatch {
   readonly events: WatchEvent[] = [];
   readonly response: IncomingMessage;
@@ -33,7 +36,8 @@ export class TestWatch {
 
   async #read(): Promise<void> {
     try {
-      for await (const { data } of readSse(this.response)) this.events.push(watchEventSchema.parse(JSON.parse(data)));
+      for await (const { data } of readSse(this.response, SILENCE_MS))
+        this.events.push(watchEventSchema.parse(JSON.parse(data)));
     } catch {
       // The test has closed it, or the server is gone.
     }
