@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import { runCommand } from './cli/program.ts';
 import { EXIT } from './cli/failures.ts';
 
-/** Nobody reads on: as quiet as the end by SIGPIPE that other programs have there. */
+/** Where nobody reads on, as quiet as the end by SIGPIPE that other programs have there; else, as on a full disk, told. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.failed);
-  throw error;
+  if (error.code !== 'EPIPE') process.stderr.write(`carapace: The output cannot be written: ${error.message}.\n`);
+  process.exit(EXIT.failed);
 });
 
 const programFolder = dirname(realpathSync(process.argv[1] ?? '.'));

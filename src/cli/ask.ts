@@ -10,8 +10,8 @@ export function canAsk(io: CliIo): boolean {
 
 /**
  * Asks on standard error and answers what was typed.
- * @param otherwise what is said to who presses Ctrl-C instead
- * @throws Interrupted
+ * @param otherwise what is said to who presses Ctrl-C or Ctrl-D instead
+ * @throws Interrupted on Ctrl-C, Error saying `otherwise` on Ctrl-D
  */
 export async function ask(io: CliIo, question: string, otherwise: string, signal: AbortSignal): Promise<string> {
   const readline = createInterface({ input: io.stdin, output: io.stderr, terminal: true });
@@ -20,6 +20,8 @@ export async function ask(io: CliIo, question: string, otherwise: string, signal
     return (await readline.question(question, { signal })).trim();
   } catch (error) {
     if (signal.aborted) throw new Interrupted(otherwise);
+    // Ctrl-D is an answer, too.
+    if (error instanceof Error && error.name === 'AbortError') throw new Error(otherwise, { cause: error });
     throw error;
   } finally {
     readline.close();

@@ -32,6 +32,7 @@ interface JoinOptions extends CommonOptions {
 export function addJoinCommand(program: Command, io: CliIo): void {
   const command = program
     .command('join')
+    .summary('take a seat in a workshop and open a shell in it')
     .description(
       `take a seat in a workshop and open a shell in it; joining again leads to the same seat. ${DETACH_KEYS} leaves.`,
     )

@@ -10,7 +10,7 @@ import { writeLine, type CliIo } from './io.ts';
 import { entryJson, entryOf, entryText, inOrder, Wanted, type Entry } from './logs/entry.ts';
 import { LogReader, seatLogs, serviceLogs, type LogFile } from './logs/files.ts';
 
-const linesSchema = z.int({ error: 'a whole number' }).check(z.minimum(0), z.maximum(10_000));
+const linesSchema = z.int({ error: 'a whole number up to 10000' }).check(z.minimum(0), z.maximum(10_000));
 const DEFAULT_LINES = 20;
 /** Of what is looked for by an id, so much is told as there is. */
 const ALL_LINES = 10_000;
@@ -63,6 +63,9 @@ async function showLogs(io: CliIo, name: string | undefined, options: LogsOption
   );
   // Filtered in their order in time: a request comes before what it began.
   const found = inOrder(ends.flat()).filter((entry) => wanted.has(entry));
+  if (ids.length > 0 && found.length === 0 && options.follow !== true) {
+    throw new NotFoundError(`No log in ${statePaths(folder).logs} tells of ${ids.join(' and ')}.`);
+  }
   await tell(lines === 0 ? [] : ids.length > 0 ? found.slice(-lines) : lastOfEach(found, lines));
   if (options.follow) await interruptible((signal) => follow({ readers, find, wanted, tell, signal }));
 }

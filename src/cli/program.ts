@@ -50,6 +50,7 @@ function buildProgram(io: CliIo, json: boolean): Command {
   addLogsCommand(program, io);
   addAgentCommand(program, io);
   configure(program, io, json);
+  program.helpCommand('help [command]', 'tell more of a command');
   return program;
 }
 

@@ -50,7 +50,7 @@ export async function follow(
     ended = await waitForOperation(client, operation.id, { signal, onEvent });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    throw new Interrupted(`"${operation.title}" (${operation.id}) goes on. ${options.undo}`);
+    throw new Interrupted(`${operation.title} (${operation.id}) goes on. ${options.undo}`);
   }
   if (ended.status === 'succeeded') return ended;
   throw failureOf(ended);
@@ -66,5 +66,5 @@ function failureOf(operation: Operation): Error {
     return errorFromInfo({ ...operation.error, details });
   }
   const how = operation.status === 'cancelled' ? 'was cancelled' : 'failed';
-  return new InternalError(`"${operation.title}" ${how}.`, { operation_id: operation.id });
+  return new InternalError(`${operation.title} ${how}.`, { operation_id: operation.id });
 }

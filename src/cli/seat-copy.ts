@@ -23,6 +23,7 @@ interface CopyOptions extends CommonOptions {
 export function addCopy(seat: Command, io: CliIo): void {
   const command = seat
     .command('cp')
+    .summary('copy a file or folder into a seat or out of it')
     .description('copy a file or folder into a seat or out of it; a path that begins with ":" is in the seat')
     .argument('<workshop>', 'id or name')
     .argument('<seat>', 'its number')

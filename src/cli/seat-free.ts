@@ -58,6 +58,7 @@ interface FreeOptions extends WaitOptions {
 function addFree(seat: Command, io: CliIo): void {
   const command = seat
     .command('free')
+    .summary('take a seat from its learner, with all that was done in it')
     .description('take a seat from its learner, with all that was done in it; somebody else can join then')
     .argument('<workshop>', 'id or name')
     .argument('<seat>', 'its number')

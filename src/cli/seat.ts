@@ -14,7 +14,7 @@ import { writeAll, writeLine, type CliIo } from './io.ts';
 import { follow, wantsToWait, withWaitOption, type WaitOptions } from './progress.ts';
 import { seatsAre, table } from './render.ts';
 import { addCopy } from './seat-copy.ts';
-import { controlPlane, print, withCommonOptions, type CommonOptions } from './session.ts';
+import { controlPlane, print, withCommonOptions, withServerOption, type CommonOptions } from './session.ts';
 
 export function addSeatCommands(program: Command, io: CliIo): void {
   const seat = program.command('seat').description('work in the seats of a workshop');
@@ -58,6 +58,7 @@ interface TerminalOptions extends CommonOptions {
 function addTerminal(seat: Command, io: CliIo): void {
   const command = seat
     .command('terminal')
+    .summary('open a shell in a seat')
     .description(
       `open a shell in a seat; ends with the shell's exit code. ${DETACH_KEYS} leaves and lets the shell live on. ` +
         'Where standard input is a pipe, its end types Ctrl-D, until the shell ends.',
@@ -66,8 +67,7 @@ function addTerminal(seat: Command, io: CliIo): void {
     .argument('<seat>', 'its number')
     .option('--view', 'only watch')
     .option('--session <id>', 'come back to a shell that was left');
-  command.option('--server <url>', 'use the control plane at this address');
-  command.action(async (idOrName: string, seatText: string, options: TerminalOptions) => {
+  withServerOption(command).action(async (idOrName: string, seatText: string, options: TerminalOptions) => {
     const number = parseSeat(seatText);
     const { client, workshopId } = await interruptible(async (signal) => {
       const found = await controlPlane(io, options, signal);
@@ -90,7 +90,9 @@ interface ExecOptions extends CommonOptions {
   readonly timeout: string;
 }
 
-const timeoutSchema = z.int({ error: 'a whole number of seconds' }).check(z.minimum(1), z.maximum(600));
+/** What timeout(1) answers, and a seat with it. A command may answer it, too. */
+const TIMED_OUT_CODE = 124;
+const timeoutSchema = z.int({ error: 'a whole number of seconds from 1 to 600' }).check(z.minimum(1), z.maximum(600));
 
 function addExec(seat: Command, io: CliIo): void {
   const command = seat
@@ -113,7 +115,11 @@ function addExec(seat: Command, io: CliIo): void {
         timeout_ms: timeout * 1000,
         ...(options.cwd !== undefined && { cwd: options.cwd }),
       };
+      const began = performance.now();
       io.outcome.code = await execute(io, files, request, options, signal);
+      if (io.outcome.code === TIMED_OUT_CODE && performance.now() - began >= request.timeout_ms && !options.json) {
+        await writeLine(io.stderr, `[carapace: the command was ended after ${timeout} s, its time limit]`);
+      }
     }),
   );
 }

@@ -13,7 +13,7 @@ import type { CliIo } from './io.ts';
 import { TOKEN_VARIABLE } from './session.ts';
 
 const DEFAULT_PORT = '8080';
-const portSchema = z.int({ error: 'a port is a whole number' }).check(z.minimum(0), z.maximum(65_535));
+const portSchema = z.int({ error: 'a port is a whole number from 0 to 65535' }).check(z.minimum(0), z.maximum(65_535));
 
 interface ServeCommandOptions {
   readonly host?: string;

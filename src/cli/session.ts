@@ -15,9 +15,14 @@ export interface CommonOptions {
 export const TOKEN_VARIABLE = 'CARAPACE_TOKEN';
 
 export function withCommonOptions(command: Command): Command {
-  return command
-    .option('--server <url>', `use the control plane at this address, with the token in $${TOKEN_VARIABLE}`)
-    .option('--json', "print the API's JSON and nothing else");
+  return withServerOption(command).option('--json', "print the API's JSON and nothing else");
+}
+
+export function withServerOption(command: Command): Command {
+  return command.option(
+    '--server <url>',
+    `use the control plane at this address, with the token in $${TOKEN_VARIABLE}`,
+  );
 }
 
 /** The control plane that `--server` names. */

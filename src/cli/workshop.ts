@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
+import { formatJoinLink } from '../protocol/join-link.ts';
 import { showCode } from '../protocol/names.ts';
 import type { Operation } from '../protocol/operation.ts';
 import {
@@ -65,17 +66,20 @@ async function create(io: CliIo, name: string | undefined, options: CreateOption
   const created = await client.createWorkshop(request, { signal });
   const { workshop } = created;
   if (created.operation === null || !wantsToWait(io, options)) {
-    await print(io, options, created, () => summary(workshop));
+    await print(io, options, created, () => summary(workshop, client));
     return;
   }
   const undo = `To undo it: carapace workshop delete ${workshop.id} --yes`;
   const operation = await follow(io, client, created.operation, { ...options, undo }, signal);
   const value = await workshopWithSeats(client, workshop.id, operation, signal);
-  await print(io, options, value, () => summary(value.workshop));
+  await print(io, options, value, () => summary(value.workshop, client));
 }
 
-function summary(workshop: Workshop): string {
-  return `Workshop "${workshop.name}" (${workshop.id}): ${workshop.status}, ${seatCount(workshop)}, ${seatsAre(workshop)}, code ${showCode(workshop.code)}`;
+function summary(workshop: Workshop, { url }: ControlPlaneClient): string {
+  const { name, id, status, code, join_link: link } = workshop;
+  const line = `Workshop "${name}" (${id}): ${status}, ${seatCount(workshop)}, ${seatsAre(workshop)}, code ${showCode(code)}`;
+  if (status !== 'running' && status !== 'provisioning') return line;
+  return `${line}\n${link === undefined ? 'Join link on this machine' : 'Join link'}: ${link ?? formatJoinLink(url, code)}`;
 }
 
 function seatCount({ seats }: Workshop): string {
@@ -155,7 +159,7 @@ function operate(
       return;
     }
     const value = await workshopWithSeats(client, found.id, operation, signal);
-    await print(io, options, value, () => summary(value.workshop));
+    await print(io, options, value, () => summary(value.workshop, client));
   });
 }
 

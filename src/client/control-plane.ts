@@ -64,11 +64,14 @@ export interface CreateOptions {
  * plane cannot be reached, or the error that it answered; the signal's own reason where the caller gave up.
  */
 export class ControlPlaneClient extends LearnerCalls {
+  /** Where it is reached. */
+  readonly url: string;
   readonly #http: HttpTransport;
 
   constructor(connection: Connection) {
     const http = new HttpTransport(connection, PEER);
     super(http);
+    this.url = connection.url;
     this.#http = http;
   }
 

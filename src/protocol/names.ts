@@ -28,6 +28,11 @@ export const seatNumberSchema = z
     z.maximum(SEATS.max, `a workshop has at most ${SEATS.max} seats`),
   );
 
+/** How many seats a workshop has. */
+export const seatCountSchema = z
+  .int({ error: `a workshop has a whole number of seats, from ${SEATS.min} to ${SEATS.max}` })
+  .check(z.minimum(SEATS.min), z.maximum(SEATS.max));
+
 /** Times are ISO 8601 in UTC. */
 export const timeSchema = z.iso.datetime();
 

@@ -1,7 +1,7 @@
 /** A workshop, its seats, its workers and its learners, as the control plane tells them. */
 import * as z from 'zod/mini';
 import { errorInfoSchema } from './errors.ts';
-import { idSchema, nameSchema, seatNumberSchema, timeSchema } from './names.ts';
+import { idSchema, nameSchema, seatCountSchema, timeSchema } from './names.ts';
 
 /** What a seat runs on. `auto` is the best that the worker has. */
 export const RUNTIMES = ['auto', 'firecracker', 'qemu', 'process'] as const;
@@ -105,13 +105,13 @@ export type Learner = z.infer<typeof learnerSchema>;
 export const EXPIRES_IN_MINUTES = { default: 240, min: 5, max: 7 * 24 * 60 } as const;
 
 const expiresInMinutesSchema = z
-  .int({ error: 'a whole number of minutes' })
+  .int({ error: `a whole number of minutes from ${EXPIRES_IN_MINUTES.min} to ${EXPIRES_IN_MINUTES.max}` })
   .check(z.minimum(EXPIRES_IN_MINUTES.min), z.maximum(EXPIRES_IN_MINUTES.max));
 
 /** What `POST /api/workshops` takes. Without a name the workshop is called by its code. */
 export const createWorkshopSchema = z.strictObject({
   name: z.optional(nameSchema),
-  seats: seatNumberSchema,
+  seats: seatCountSchema,
   runtime: z.optional(runtimeSchema),
   provider: z.optional(providerSchema),
   region: z.optional(z.string().check(z.regex(/^[a-z0-9-]{1,40}$/, 'not a region'))),

@@ -88,7 +88,7 @@ async function run(request: ExecRequest, cwd: string, options: ExecOptions, sign
   return {
     exit_code: result.timedOut ? TIMED_OUT_CODE : (result.exitCode ?? codeOfSignal(result.signal)),
     stdout: stdout.text(),
-    stderr: notStarted ? (result.shortMessage ?? '') : stderr.text(),
+    stderr: notStarted ? whyNotStarted(file, result.code) : stderr.text(),
     truncated: stdout.truncated || stderr.truncated,
   };
 }
@@ -97,6 +97,12 @@ function commandLine(command: ExecRequest['command'], shell: string): [string, .
   if (typeof command === 'string') return [shell, '-l', '-c', command];
   const [file = '', ...args] = command;
   return [file, ...args];
+}
+
+/** As a shell tells it. */
+function whyNotStarted(file: string, code: string | undefined): string {
+  if (code === 'ENOENT') return `${file}: command not found\n`;
+  return code === 'EACCES' ? `${file}: permission denied\n` : `${file}: cannot be started (${code ?? 'unknown'})\n`;
 }
 
 function codeOfSignal(signal: NodeJS.Signals | undefined): number {

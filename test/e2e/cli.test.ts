@@ -125,7 +125,10 @@ describe('a workshop from the command line', function () {
     });
     const [code] = (await once(child, 'close')) as [number];
     assert.equal(code, 130);
-    assert.match(stderr, /goes on\. To undo it: carapace workshop delete ws-\w+ --yes/);
+    assert.match(
+      stderr,
+      /^Create workshop "Long" \(op-\w+\) goes on\. To undo it: carapace workshop delete ws-\w+ --yes/m,
+    );
     const [workshop] = await listed(home);
     await home.expect('workshop', 'delete', workshop!.id, '--yes');
     assert.deepEqual(await listed(home), []);
@@ -167,7 +170,9 @@ describe('a seat from the command line', function () {
     assert.deepEqual(JSON.parse(json.stdout), { exit_code: 3, stdout: 'out\n', stderr: '', truncated: false });
     assert.equal((await home.run(['seat', 'exec', 'Intro', '3', '--', 'true'])).code, 3);
     const late = await home.run(['seat', 'exec', 'Intro', '1', '--timeout', '1', '--', 'sleep', '60']);
-    assert.equal(late.code, 124);
+    assert.deepEqual([late.code, late.stderr], [124, '[carapace: the command was ended after 1 s, its time limit]\n']);
+    const own = await home.run(['seat', 'exec', 'Intro', '1', '--', 'sh', '-c', 'exit 124']);
+    assert.deepEqual([own.code, own.stderr], [124, '']);
   });
 
   it('takes files in and gives them out, whatever their size and name', async () => {
@@ -248,6 +253,16 @@ describe('bin/carapace', () => {
     symlinkSync('a b', join(home.folder, 'c'));
     const options = { env: home.environment, cwd: '/' };
     assert.match((await run(join(home.folder, 'c'), ['--version'], options)).stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('says that its output cannot be written, and is silent where nobody reads on', async () => {
+    const shell = (script: string) => run('sh', ['-c', script, CARAPACE], { env: home.environment });
+    await assert.rejects(shell('"$0" --help >/dev/full'), (error: { code: number; stderr: string }) => {
+      assert.equal(error.code, 1);
+      assert.match(error.stderr, /^carapace: The output cannot be written: ENOSPC.+\n$/);
+      return true;
+    });
+    assert.equal((await shell('{ sleep 1; "$0" --help; } | true')).stderr, '');
   });
 
   it('says what to do where it has not been built, or where there is no Node', async () => {

@@ -29,13 +29,13 @@ describe('the form for a new workshop', () => {
     await bench.button('Create a Workshop').click();
     await bench.step('1/3').waitFor();
     await answer('x'.repeat(65));
-    await bench.inputMessage.getByText('at most 64 characters').waitFor();
+    await bench.inputMessage.getByText('1 to 64 characters').waitFor();
     await bench.picture('long-name');
     await answer('Intro');
     await bench.step('2/3').waitFor();
     for (const [seats, sentence] of [
-      ['0', 'from 1'],
-      ['501', 'at most 500'],
+      ['0', 'from 1 to 500'],
+      ['501', 'from 1 to 500'],
       ['x', 'whole number'],
       ['2.5', 'whole number'],
       ['', 'How many seats?'],

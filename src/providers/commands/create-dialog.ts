@@ -66,12 +66,13 @@ function place(vs: Vs, step: number): { title: string; step: number; totalSteps:
 }
 
 function askName(vs: Vs, value: string): Promise<Answer<string>> {
+  const t = vs.l10n.t;
   return askText(vs, {
     ...place(vs, 1),
-    prompt: vs.l10n.t('What is the workshop called?'),
-    placeholder: vs.l10n.t('Without a name it is called by its join code'),
+    prompt: t('What is the workshop called?'),
+    placeholder: t('Without a name it is called by its join code'),
     value,
-    refuse: refuseName,
+    refuse: (text) => refuseName(text, t),
   });
 }
 

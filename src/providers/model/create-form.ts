@@ -1,6 +1,5 @@
 /** The answers that a new workshop is made from, checked by the schemas of the protocol. Pure. */
-import type * as z from 'zod/mini';
-import { nameSchema, seatNumberSchema } from '../../protocol/names.ts';
+import { nameSchema, SEATS, seatCountSchema } from '../../protocol/names.ts';
 import type { Missing, RuntimesAnswer } from '../../protocol/runtimes.ts';
 import { runtimeText } from '../../lib/runtime-text.ts';
 import type { CreateWorkshop, Provider, Runtime } from '../../protocol/workshop.ts';
@@ -9,22 +8,17 @@ import type { Translate } from '../../client/translate.ts';
 export const DEFAULT_SEATS = 3;
 
 /** Why a name cannot be taken; undefined where it can. No name is a name: the workshop is called by its code. */
-export function refuseName(text: string): string | undefined {
-  return text.trim() === '' ? undefined : refusal(nameSchema, text);
+export function refuseName(text: string, t: Translate): string | undefined {
+  if (text.trim() === '' || nameSchema.safeParse(text).success) return undefined;
+  return t('A name has 1 to 64 characters, on one line.');
 }
 
 /** Why a number of seats cannot be taken; undefined where it can. */
 export function refuseSeats(text: string, t: Translate): string | undefined {
   const trimmed = text.trim();
   if (trimmed === '') return t('How many seats?');
-  return refusal(seatNumberSchema, /^\d+$/.test(trimmed) ? Number(trimmed) : Number.NaN);
-}
-
-function refusal(schema: z.ZodMiniType, value: unknown): string | undefined {
-  const result = schema.safeParse(value);
-  if (result.success) return undefined;
-  const message = result.error.issues[0]?.message ?? '';
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+  if (/^\d+$/.test(trimmed) && seatCountSchema.safeParse(Number(trimmed)).success) return undefined;
+  return t('A whole number from {0} to {1}.', SEATS.min, SEATS.max);
 }
 
 /** What the settings say about new workshops. */
@@ -94,10 +88,13 @@ function autoDetail(auto: Runtime | undefined, missing: readonly Missing[], t: T
     return t('The best that it has: without isolation, unless it can do better; the tree says which.');
   if (auto !== 'process') return t('The best that it has: {0}.', runtimeText(auto, undefined, t));
   const plain = t('Plain processes of your account, without isolation.');
-  return missing.length === 0 ? plain : `${plain} ${t('For more: {0}', missingText(missing, t))}`;
+  return missing.length === 0 ? plain : `${plain} ${t('MicroVMs need: {0}.', missingParts(missing))}`;
 }
 
 function missingText(missing: readonly Missing[], t: Translate): string {
-  const parts = missing.map(({ what, command }) => (command === null ? what : `${what} (${command})`));
-  return t('Missing: {0}.', parts.join('; '));
+  return t('Missing: {0}.', missingParts(missing));
+}
+
+function missingParts(missing: readonly Missing[]): string {
+  return missing.map(({ what, command }) => (command === null ? what : `${what} (${command})`)).join('; ');
 }

@@ -20,7 +20,7 @@ describe('arguments of the command line', () => {
     ['an unknown option', ['workshop', 'list', '--colour'], /unknown option '--colour'/],
     ['a missing option', ['workshop', 'create', 'Intro'], /--seats/],
     ['no seats', ['workshop', 'create', 'Intro', '--seats', '0'], /"seats".*from 1/],
-    ['too many seats', ['workshop', 'create', 'Intro', '--seats', '501'], /"seats".*at most 500/],
+    ['too many seats', ['workshop', 'create', 'Intro', '--seats', '501'], /"seats".*from 1 to 500/],
     ['seats that are no number', ['workshop', 'create', 'Intro', '--seats', 'x'], /"seats".*whole number/],
     ['half a seat', ['workshop', 'create', 'Intro', '--seats', '1.5'], /"seats".*whole number/],
     ['an empty number of seats', ['workshop', 'create', 'Intro', '--seats', ''], /"seats".*whole number/],
@@ -49,7 +49,7 @@ describe('arguments of the command line', () => {
     ['a seat that is no number', ['seat', 'exec', 'Intro', 'one', '--', 'ls'], /"one" is not valid for seat/],
     ['seat 0', ['seat', 'terminal', 'Intro', '0'], /"0" is not valid for seat/],
     ['no command to run', ['seat', 'exec', 'Intro', '1'], /missing required argument 'command'/],
-    ['a time limit of nothing', ['seat', 'exec', 'I', '1', '--timeout', '0', '--', 'ls'], /timeout/],
+    ['a time limit of nothing', ['seat', 'exec', 'I', '1', '--timeout', '0', '--', 'ls'], /from 1 to 600/],
     ['a copy from here to here', ['seat', 'cp', 'Intro', '1', 'a', 'b'], /Exactly one/],
     ['a copy from a seat to a seat', ['seat', 'cp', 'Intro', '1', ':a', ':b'], /Exactly one/],
     ['a link that is none', ['join', 'https://example.org/'], /no join link/],
@@ -61,7 +61,7 @@ describe('arguments of the command line', () => {
       /without encryption.*https/,
     ],
     ['a learner of 65 characters', ['join', 'ABCD-2345', '--name', 'x'.repeat(65)], /"name".*at most 64/],
-    ['a port that is none', ['serve', '--port', '65536'], /port/],
+    ['a port that is none', ['serve', '--port', '65536'], /from 0 to 65535/],
     ['lines that are none', ['logs', '--lines', 'many'], /lines/],
     ['an address that is none', ['workshop', 'list', '--server', 'localhost'], /not the address of a server/],
   ];
@@ -104,6 +104,13 @@ describe('arguments of the command line', () => {
     }
     assert.match(help.stdout, /Exit codes: 0 done/);
     assert.match((await run(['seat', 'terminal', '--help'])).stdout, /Enter ~ \./);
+    const more = await run(['help', 'workshop']);
+    assert.deepEqual([more.code, more.stdout.startsWith("Usage: carapace workshop ")], [0, true]);
+    // A list of commands is for eyes that look for one: what is long is told by the command itself.
+    for (const group of [[], ['workshop'], ['seat'], ['cluster']]) {
+      const list = (await run([...group, '--help'])).stdout.split('Commands:')[1] ?? '';
+      for (const line of list.split('\n')) assert.ok(line.length <= 120, line);
+    }
     assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+/);
   });
 });

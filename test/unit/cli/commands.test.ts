@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import type { ErrorInfo } from '../../../src/protocol/errors.ts';
 import type { OperationKind, OperationStatus } from '../../../src/protocol/operation.ts';
 import { serve, type TestServer } from '../client/servers.ts';
-import { run, type Ran } from './run.ts';
+import { run, runAtTerminal, type Ran } from './run.ts';
 import { NO_SERVER } from './stub-cluster.ts';
 
 const AT = '2026-01-01T10:00:00Z';
@@ -141,11 +141,12 @@ describe('commands', () => {
     const ran = await at('workshop', 'create', 'Intro', '--seats', '2', '--expires-in', '60', '--wait');
     assert.equal(ran.code, 0);
     assert.equal(ran.stderr, 'seats: seat 1 is ready\n');
-    assert.match(
-      ran.stdout,
-      /^Workshop "Intro" \(ws-1\): running, 2 seats, processes: no isolation, code ABCD-2345\n$/,
-    );
-    assert.deepEqual(bodies, [{ name: 'Intro', seats: 2, expires_in_minutes: 60 }]);
+    const line = 'Workshop "Intro" (ws-1): running, 2 seats, processes: no isolation, code ABCD-2345';
+    assert.equal(ran.stdout, `${line}\nJoin link on this machine: ${server.url}/join#ABCD-2345\n`);
+    workshops = workshops.map((each) => ({ ...each, join_link: 'https://class.example.org/join#ABCD-2345' }));
+    const others = await at('workshop', 'create', 'Intro', '--seats', '2', '--wait');
+    assert.equal(others.stdout, `${line}\nJoin link: https://class.example.org/join#ABCD-2345\n`);
+    assert.deepEqual(bodies[0], { name: 'Intro', seats: 2, expires_in_minutes: 60 });
     assert.ok(tokens.every((token) => token === 'Bearer from-the-environment'));
   });
 
@@ -254,6 +255,16 @@ describe('commands', () => {
     assert.deepEqual(await readdir(folder), [file]);
   });
 
+  it('deletes nothing when the question gets no, or Ctrl-D', async () => {
+    for (const answer of ['', 'n', '\u0004']) {
+      const words = ['workshop', 'delete', 'Intro', '--server', server.url];
+      const ran = await runAtTerminal(words, { CARAPACE_HOME: home, CARAPACE_TOKEN: 'x' }, [answer]);
+      assert.equal(ran.code, 1);
+      assert.match(ran.stderr, /\[y\/N\] [^]*carapace: Nothing was deleted\.\n$/);
+    }
+    assert.ok(!log.some((target) => target.startsWith('DELETE')));
+  });
+
   it('shows the ends of the logs', async () => {
     assert.equal((await run(['logs'], { CARAPACE_HOME: home })).code, 3);
     await mkdir(join(home, 'logs'));
@@ -266,5 +277,8 @@ describe('commands', () => {
     const paths = ['agent', 'serve'].map((name) => `==> ${join(home, 'logs', name)}.log`);
     assert.equal(all.stdout, `${paths[0]}\none line\n${paths[1]}\nline 48\nline 49\n`);
     assert.equal((await run(['logs', 'agent'], { CARAPACE_HOME: home })).stdout, `${paths[0]}\none line\n`);
+    const nothing = await run(['logs', '--operation', 'op-none'], { CARAPACE_HOME: home });
+    assert.deepEqual([nothing.code, nothing.stdout], [3, '']);
+    assert.match(nothing.stderr, /No log in .* tells of op-none\./);
   });
 });

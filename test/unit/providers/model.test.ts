@@ -105,7 +105,7 @@ describe('the addresses of seat files', () => {
 
 describe('the form of a new workshop', () => {
   it('takes Enter all the way through', () => {
-    assert.equal(refuseName(''), undefined);
+    assert.equal(refuseName('', t), undefined);
     assert.equal(refuseSeats('3', t), undefined);
     const request = createRequest({ name: ' ', seats: ' 3 ', provider: 'local', runtime: 'auto' });
     assert.deepEqual(request, { seats: 3, provider: 'local', runtime: 'auto' });
@@ -126,7 +126,7 @@ describe('the form of a new workshop', () => {
     );
     assert.match(
       choices[0]?.detail ?? '',
-      /^Plain processes .*, without isolation\. For more: Missing: an image in \/images \(images\/build\)\./,
+      /^Plain processes .*, without isolation\. MicroVMs need: an image in \/images \(images\/build\)\./,
     );
     assert.deepEqual(
       [choices[1]?.description, choices[1]?.detail],
@@ -153,11 +153,13 @@ describe('the form of a new workshop', () => {
   });
 
   it('refuses what the protocol refuses, with a reason', () => {
-    assert.match(refuseName('x'.repeat(65)) ?? '', /at most 64/);
-    assert.match(refuseName('a\u0007b') ?? '', /control characters/);
+    for (const name of ['x'.repeat(65), 'a\u0007b', 'a\nb']) {
+      assert.equal(refuseName(name, t), 'A name has 1 to 64 characters, on one line.');
+    }
+    assert.equal(refuseName('x'.repeat(64), t), undefined);
     for (const seats of ['0', '501', 'x', '1.5', '-1', '', '1e2', '0x10']) {
-      const reason = refuseSeats(seats, t);
-      assert.ok(reason !== undefined && reason !== '', seats);
+      const reason = seats === '' ? 'How many seats?' : 'A whole number from 1 to 500.';
+      assert.equal(refuseSeats(seats, t), reason, seats);
     }
     assert.equal(refuseSeats('500', t), undefined);
   });

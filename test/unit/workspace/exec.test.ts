@@ -47,7 +47,9 @@ describe('commands in the workspace', function () {
     assert.equal((await run({ command: 'kill -TERM $$' })).exit_code, 143);
     const missing = await run({ command: ['/no/such/program'] });
     assert.equal(missing.exit_code, 127);
-    assert.match(missing.stderr, /no\/such\/program/);
+    assert.equal(missing.stderr, '/no/such/program: command not found\n');
+    mkdirSync(join(workspace.root, 'folder'));
+    assert.match((await run({ command: ['./folder'] })).stderr, /^\.\/folder: permission denied\n$/);
   });
 
   it('give at most 1 MiB of each output, whole characters, and still run to their end', async () => {
