@@ -37,8 +37,8 @@ export async function operate(
     await print(io, options, { operation: begun }, () => `${begun.title}: ${begun.status} (${begun.id})`);
     return;
   }
-  const operation = await follow(io, client, begun, { ...options, undo, tellEnd: true }, signal);
-  const cluster = await client.getCluster(signal);
+  const { operation, client: last } = await follow(io, client, begun, { ...options, undo, tellEnd: true }, signal);
+  const cluster = await last.getCluster(signal);
   await print(io, options, { cluster, operation }, () => clusterSummary(cluster));
 }
 

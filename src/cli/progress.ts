@@ -7,7 +7,7 @@ import type { CarapaceEvent } from '../protocol/event.ts';
 import type { Operation } from '../protocol/operation.ts';
 import { Interrupted } from './failures.ts';
 import type { CliIo } from './io.ts';
-import type { CommonOptions } from './session.ts';
+import { controlPlane, type CommonOptions } from './session.ts';
 
 export interface WaitOptions extends CommonOptions {
   readonly wait?: boolean;
@@ -30,29 +30,38 @@ export interface FollowOptions extends WaitOptions {
   readonly tellEnd?: boolean;
 }
 
+export interface Followed {
+  readonly operation: Operation;
+  /** The control plane that saw the end. */
+  readonly client: ControlPlaneClient;
+}
+
 /**
- * Waits until the operation has succeeded.
+ * Waits until the operation has succeeded. This machine's own control plane is started again where it has ended, and goes
+ * on with the operation.
  * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on
  */
 export async function follow(
   io: CliIo,
-  client: ControlPlaneClient,
+  first: ControlPlaneClient,
   operation: Operation,
   options: FollowOptions,
   signal: AbortSignal,
-): Promise<Operation> {
+): Promise<Followed> {
+  let client = first;
+  const renew = async (): Promise<ControlPlaneClient> => (client = await controlPlane(io, options, signal));
   const onEvent = (event: CarapaceEvent): void => {
     const isTold = event.type === 'progress' || (options.tellEnd === true && event.type === 'complete');
     if (!options.json && isTold) io.stderr.write(`${lineOf(event)}\n`);
   };
   let ended: Operation;
   try {
-    ended = await waitForOperation(client, operation.id, { signal, onEvent });
+    ended = await waitForOperation(client, operation.id, { signal, onEvent, renew });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(`${operation.title} (${operation.id}) goes on. ${options.undo}`);
   }
-  if (ended.status === 'succeeded') return ended;
+  if (ended.status === 'succeeded') return { operation: ended, client };
   throw failureOf(ended);
 }
 

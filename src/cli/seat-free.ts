@@ -75,7 +75,7 @@ function addFree(seat: Command, io: CliIo): void {
       const begun = await client.freeSeat(workshop.id, number, signal);
       const undo = 'It cannot be undone.';
       const operation = wantsToWait(io, options)
-        ? await follow(io, client, begun, { ...options, undo }, signal)
+        ? (await follow(io, client, begun, { ...options, undo }, signal)).operation
         : begun;
       await print(io, options, { operation }, () => `${operation.title}: ${operation.status} (${operation.id})`);
     }),

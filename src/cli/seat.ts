@@ -168,7 +168,7 @@ function addReset(seat: Command, io: CliIo): void {
       const begun = await client.resetSeat(id, number, signal);
       const undo = 'A reset cannot be undone.';
       const wait = wantsToWait(io, options);
-      const operation = wait ? await follow(io, client, begun, { ...options, undo }, signal) : begun;
+      const operation = wait ? (await follow(io, client, begun, { ...options, undo }, signal)).operation : begun;
       await print(io, options, { operation }, () => `${operation.title}: ${operation.status} (${operation.id})`);
     }),
   );

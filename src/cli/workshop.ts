@@ -17,7 +17,7 @@ import { canAsk, confirm } from './ask.ts';
 import { findWorkshop } from './find-workshop.ts';
 import { interruptible } from './interrupt.ts';
 import type { CliIo } from './io.ts';
-import { follow, wantsToWait, withWaitOption, type WaitOptions } from './progress.ts';
+import { follow, wantsToWait, withWaitOption, type Followed, type WaitOptions } from './progress.ts';
 import { localTime, seatsAre, table, yaml } from './render.ts';
 import { controlPlane, print, withCommonOptions, type CommonOptions } from './session.ts';
 
@@ -70,9 +70,9 @@ async function create(io: CliIo, name: string | undefined, options: CreateOption
     return;
   }
   const undo = `To undo it: carapace workshop delete ${workshop.id} --yes`;
-  const operation = await follow(io, client, created.operation, { ...options, undo }, signal);
-  const value = await workshopWithSeats(client, workshop.id, operation, signal);
-  await print(io, options, value, () => summary(value.workshop, client));
+  const followed = await follow(io, client, created.operation, { ...options, undo }, signal);
+  const value = await workshopWithSeats(followed, workshop.id, signal);
+  await print(io, options, value, () => summary(value.workshop, followed.client));
 }
 
 function summary(workshop: Workshop, { url }: ControlPlaneClient): string {
@@ -86,7 +86,7 @@ function seatCount({ seats }: Workshop): string {
   return seats === 1 ? '1 seat' : `${seats} seats`;
 }
 
-async function workshopWithSeats(client: ControlPlaneClient, id: string, operation: Operation, signal: AbortSignal) {
+async function workshopWithSeats({ client, operation }: Followed, id: string, signal: AbortSignal) {
   const [workshop, seats] = await Promise.all([client.getWorkshop(id, signal), client.listSeats(id, signal)]);
   return { workshop, operation, seats };
 }
@@ -153,13 +153,14 @@ function operate(
       await print(io, options, { operation: begun }, () => `${begun.title}: ${begun.status} (${begun.id})`);
       return;
     }
-    const operation = await follow(io, client, begun, { ...options, undo: undo(found) }, signal);
+    const followed = await follow(io, client, begun, { ...options, undo: undo(found) }, signal);
+    const { operation } = followed;
     if (operation.kind === 'workshop.delete') {
       await print(io, options, { operation }, () => `Workshop "${found.name}" (${found.id}) is deleted.`);
       return;
     }
-    const value = await workshopWithSeats(client, found.id, operation, signal);
-    await print(io, options, value, () => summary(value.workshop, client));
+    const value = await workshopWithSeats(followed, found.id, signal);
+    await print(io, options, value, () => summary(value.workshop, followed.client));
   });
 }
 

@@ -12,9 +12,11 @@ export interface WaitOptions {
   readonly onEvent?: (event: CarapaceEvent) => void;
   /** How long the control plane may be out of reach before giving up, in milliseconds. */
   readonly patienceMs?: number;
+  /** Answers the control plane that takes the place of one out of reach; absent: the same one is asked again. */
+  readonly renew?: () => Promise<Operations>;
 }
 
-type Operations = Pick<ControlPlaneClient, 'operationEvents' | 'getOperation'>;
+export type Operations = Pick<ControlPlaneClient, 'operationEvents' | 'getOperation'>;
 
 const PATIENCE_MS = 60_000;
 
@@ -23,12 +25,13 @@ const PATIENCE_MS = 60_000;
  * @throws the signal's reason; NotFoundError; UnavailableError when the control plane stays out of reach
  */
 export async function waitForOperation(
-  client: Operations,
+  first: Operations,
   operationId: string,
   options: WaitOptions,
 ): Promise<Operation> {
   const seen = newestOnly(options.onEvent);
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  let client = first;
   let lostAt: number | undefined;
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -45,8 +48,19 @@ export async function waitForOperation(
       // Not by the time of day, which may be set meanwhile.
       lostAt ??= performance.now();
       if (!(error instanceof UnavailableError) || performance.now() - lostAt > patienceMs) throw error;
+      client = (await renewed(options.renew)) ?? client;
     }
     await sleep(backoffMs(attempt, Math.random()), undefined, { signal: options.signal });
+  }
+}
+
+/** Undefined where there is none now: the next try asks anew. */
+async function renewed(renew: WaitOptions['renew']): Promise<Operations | undefined> {
+  try {
+    return await renew?.();
+  } catch (error) {
+    if (error instanceof UnavailableError) return undefined;
+    throw error;
   }
 }
 

@@ -26,6 +26,10 @@ async function listed(home: TestHome): Promise<Workshop[]> {
   return (JSON.parse(await home.expect('workshop', 'list', '--json')) as { workshops: Workshop[] }).workshops;
 }
 
+function controlPlaneOf(home: TestHome): number {
+  return (JSON.parse(readFileSync(join(home.folder, 'daemon.json'), 'utf8')) as { pid: number }).pid;
+}
+
 describe('a workshop from the command line', function () {
   this.timeout(180_000);
   let home: TestHome;
@@ -131,6 +135,28 @@ describe('a workshop from the command line', function () {
     );
     const [workshop] = await listed(home);
     await home.expect('workshop', 'delete', workshop!.id, '--yes');
+    assert.deepEqual(await listed(home), []);
+  });
+
+  it('is waited for over the death of the control plane, which goes on with it', async () => {
+    for (const words of [
+      ['create', 'Cut', '--seats', '3', '--wait'],
+      ['delete', 'Cut', '--yes'],
+    ]) {
+      const child = spawn(CARAPACE, ['workshop', ...words], {
+        env: home.environment,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let [stdout, stderr] = ['', ''];
+      child.stdout.on('data', (chunk) => (stdout += String(chunk)));
+      child.stderr.on('data', (chunk) => {
+        if (stderr === '') process.kill(controlPlaneOf(home), 'SIGKILL');
+        stderr += String(chunk);
+      });
+      const [code] = (await once(child, 'close')) as [number];
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, words[0] === 'create' ? /"Cut" .* running, 3 seats/ : /"Cut" .* is deleted/);
+    }
     assert.deepEqual(await listed(home), []);
   });
 

@@ -49,6 +49,26 @@ describe('waitForOperation', () => {
     assert.deepEqual(told, ['m1', 'm2', 'm3', 'm4']);
   });
 
+  it('goes on with the control plane that takes the place of one out of reach', async () => {
+    const lost = new UnavailableError('cut');
+    const told: string[] = [];
+    const renewals = [
+      () => Promise.reject(new UnavailableError('not yet')),
+      () => Promise.resolve(client([[event(2), event(3)]], ['succeeded'])),
+    ];
+    const gone = client([[event(1), event(2), lost], [lost], [lost]], []);
+    const ended = await waitForOperation(gone, 'op-1', {
+      signal,
+      onEvent: ({ message }) => told.push(message),
+      renew: () => renewals.shift()?.() ?? Promise.reject(new Error('asked too often')),
+    });
+    assert.equal(ended.status, 'succeeded');
+    assert.deepEqual(told, ['m1', 'm2', 'm3']);
+    const disk = new Error('no room to start one');
+    const never = waitForOperation(client([[lost]], []), 'op-1', { signal, renew: () => Promise.reject(disk) });
+    await assert.rejects(never, (error) => error === disk);
+  });
+
   it('gives up when the control plane stays away, and at once on what is for good', async () => {
     const lost = new UnavailableError('cut');
     const forever = client(
