@@ -59,7 +59,6 @@ export const plainControlSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('input'), data: z.string() }),
   z.object({ type: z.literal('resize'), cols: dimensionSchema, rows: dimensionSchema }),
 ]);
-export type PlainControl = z.infer<typeof plainControlSchema>;
 
 /** Client to server. `ack.bytes` is the absolute offset up to which output was consumed. */
 export const clientControlSchema = z.discriminatedUnion('type', [

@@ -41,7 +41,6 @@ export const WORKER_STATUSES = [
   'preempted',
 ] as const;
 export const workerStatusSchema = z.enum(WORKER_STATUSES);
-export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 
 /**
  * A machine that runs an agent. `deadline` is when the cloud itself ends it; a local worker has none. `accelerated` says
@@ -123,7 +122,6 @@ export type CreateWorkshop = z.infer<typeof createWorkshopSchema>;
 
 /** What `POST /api/workshops/:id/extend` takes: the new time left, counted from now. */
 export const extendWorkshopSchema = z.strictObject({ expires_in_minutes: expiresInMinutesSchema });
-export type ExtendWorkshop = z.infer<typeof extendWorkshopSchema>;
 
 export const workshopAnswerSchema = z.object({ workshop: workshopSchema });
 export const workshopsAnswerSchema = z.object({ workshops: z.array(workshopSchema) });

@@ -44,10 +44,6 @@ export async function stopInstance(id: string): Promise<void> {
   await ec2('StopInstances', { 'InstanceId.1': id });
 }
 
-export async function startInstance(id: string): Promise<void> {
-  await ec2('StartInstances', { 'InstanceId.1': id });
-}
-
 export async function terminateInstance(id: string): Promise<void> {
   await ec2('TerminateInstances', { 'InstanceId.1': id });
 }
