@@ -105,7 +105,7 @@ describe('arguments of the command line', () => {
     assert.match(help.stdout, /Exit codes: 0 done/);
     assert.match((await run(['seat', 'terminal', '--help'])).stdout, /Enter ~ \./);
     const more = await run(['help', 'workshop']);
-    assert.deepEqual([more.code, more.stdout.startsWith("Usage: carapace workshop ")], [0, true]);
+    assert.deepEqual([more.code, more.stdout.startsWith('Usage: carapace workshop ')], [0, true]);
     // A list of commands is for eyes that look for one: what is long is told by the command itself.
     for (const group of [[], ['workshop'], ['seat'], ['cluster']]) {
       const list = (await run([...group, '--help'])).stdout.split('Commands:')[1] ?? '';
