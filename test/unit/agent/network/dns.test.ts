@@ -214,12 +214,12 @@ describe('The forwarder of names', () => {
     const refused = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
     await once(refused, 'close');
     for (const socket of sockets) socket.destroy();
-    // What the relay has let go of at the resolver's side it does not count any more.
-    await until(() => [...taken].every((socket) => socket.destroyed));
-    const again = connect({ port, host: '127.0.0.1' });
-    await once(again, 'connect');
-    const closed = once(again, 'close').then(() => 'closed');
-    equal(await Promise.race([closed, new Promise((resolve) => setTimeout(() => resolve('open'), 200))]), 'open');
+    // It counts them off as it sees their ends; then the next one is passed on to the resolver again.
+    let again: StreamSocket;
+    do {
+      again = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
+      await Promise.race([once(again, 'close'), until(() => taken.size > 8)]);
+    } while (taken.size === 8);
     again.destroy();
   });
 });
