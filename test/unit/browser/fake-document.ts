@@ -13,6 +13,7 @@ export class FakeElement extends EventTarget {
   selectionStart = 0;
   selectionEnd = 0;
   scrollTop = 0;
+  #parent: FakeElement | undefined;
 
   constructor(tag: string) {
     super();
@@ -20,11 +21,27 @@ export class FakeElement extends EventTarget {
   }
 
   append(...children: (FakeElement | string)[]): void {
-    this.children.push(...children);
+    for (const child of children) this.#put(child, null);
+  }
+
+  insertBefore(child: FakeElement, next: FakeElement | null): void {
+    this.#put(child, next);
   }
 
   replaceChildren(...children: (FakeElement | string)[]): void {
-    this.children.splice(0, Infinity, ...children);
+    for (const child of [...this.children]) if (typeof child !== 'string') child.remove();
+    this.children.length = 0;
+    this.append(...children);
+  }
+
+  /** An element is in one place: it leaves the one where it was. */
+  #put(child: FakeElement | string, next: FakeElement | null): void {
+    if (typeof child !== 'string') {
+      child.remove();
+      child.#parent = this;
+    }
+    const at = next === null ? this.children.length : this.children.indexOf(next);
+    this.children.splice(at, 0, child);
   }
 
   setAttribute(): void {
@@ -36,8 +53,9 @@ export class FakeElement extends EventTarget {
   }
 
   remove(): void {
-    const { children } = fakeDocument.body;
-    children.splice(children.indexOf(this), 1);
+    const siblings = this.#parent?.children ?? [];
+    if (siblings.includes(this)) siblings.splice(siblings.indexOf(this), 1);
+    this.#parent = undefined;
   }
 
   setSelectionRange(start: number, end: number): void {
