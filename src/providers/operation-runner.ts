@@ -7,11 +7,15 @@ import type { CarapaceEvent } from '../protocol/event.ts';
 import type { Operation } from '../protocol/operation.ts';
 import { CANCELLED, ok, type Outcome } from './commands/outcome.ts';
 import type { ControlPlaneService } from './control-plane-service.ts';
+import { Pause } from './pause.ts';
 
 /** How long a control plane may be out of reach before it is looked for, or started, again, in milliseconds. */
 const PATIENCE_MS = 1_000;
 /** How long none may be found before giving up, in milliseconds; the operation goes on without a watcher. */
 const GIVE_UP_MS = 60_000;
+
+/** From one try to begin to the next, in milliseconds. */
+const AGAIN_MS = 250;
 
 /** What has been begun; no operation where there was nothing to wait for. */
 interface Begun {
@@ -19,6 +23,11 @@ interface Begun {
 }
 
 type Begin<T extends Begun> = (client: ControlPlaneClient) => Promise<T>;
+
+export interface RunOptions {
+  /** Whether to begin twice is to begin once: then it is tried again where the control plane died over its answer. */
+  readonly isRepeatable?: boolean;
+}
 
 export class OperationRunner {
   readonly #vs: Pick<typeof vscode, 'l10n' | 'window' | 'ProgressLocation'>;
@@ -46,11 +55,11 @@ export class OperationRunner {
    * cancelled at the control plane, and its clean-up waited for.
    * @throws the typed error of a failed operation, or of one that could not be begun
    */
-  run<T extends Begun>(title: string, begin: Begin<T>): Promise<Outcome<T>> {
+  run<T extends Begun>(title: string, begin: Begin<T>, { isRepeatable = false }: RunOptions = {}): Promise<Outcome<T>> {
     const options = { location: this.#vs.ProgressLocation.Notification, title, cancellable: true };
     return Promise.resolve(
       this.#vs.window.withProgress(options, (progress, token) =>
-        this.#run(begin, (message) => progress.report({ message }), token),
+        this.#run(isRepeatable ? this.#persistent(begin) : begin, (message) => progress.report({ message }), token),
       ),
     );
   }
@@ -83,6 +92,25 @@ export class OperationRunner {
     } finally {
       cancelling.dispose();
     }
+  }
+
+  /** The same, tried again at the control plane that comes after one which cannot be reached any more. */
+  #persistent<T extends Begun>(begin: Begin<T>): Begin<T> {
+    const { signal } = this.#lifetime;
+    const pause = new Pause();
+    return async (first) => {
+      const giveUpAt = performance.now() + GIVE_UP_MS;
+      for (let client = first; ; client = await this.#service.client(signal)) {
+        try {
+          return await begin(client);
+        } catch (error) {
+          if (!(error instanceof UnavailableError) || performance.now() > giveUpAt) throw error;
+          this.#log.warn(`Not begun yet: ${error.message}`);
+          await pause.wait(AGAIN_MS, signal);
+          signal.throwIfAborted();
+        }
+      }
+    };
   }
 
   /** Passes each new line on, to the notification and to the log. */

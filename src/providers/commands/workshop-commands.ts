@@ -87,18 +87,21 @@ function configuredDefaults(vs: typeof vscode): CreateDefaults {
 async function tryLocal(parts: WorkshopCommandParts): Promise<Outcome> {
   const { vs, operations } = parts;
   const name = vs.l10n.t('My first seat');
-  return operations.run(vs.l10n.t('Creating "{0}"', name), async (client) => {
-    const begun = await beginTry(parts, client, name);
+  const idempotencyKey = randomUUID();
+  const begin = async (client: ControlPlaneClient): Promise<CreatedWorkshop> => {
+    const begun = await beginTry(parts, client, name, idempotencyKey);
     // The selected row shows its icons: the terminal is one press away.
     parts.reveal({ kind: 'seat', workshop: begun.workshop.id, seat: 1 });
     return begun;
-  });
+  };
+  return operations.run(vs.l10n.t('Creating "{0}"', name), begin, { isRepeatable: true });
 }
 
 async function beginTry(
   { vs, service }: WorkshopCommandParts,
   client: ControlPlaneClient,
   name: string,
+  idempotencyKey: string,
 ): Promise<CreatedWorkshop> {
   await service.connected();
   const workshop = workshopsOf(service.state).find((one) => one.name === name && one.provider === 'local');
@@ -112,7 +115,7 @@ async function beginTry(
       return { workshop, operation: await client.startWorkshop(workshop.id) };
     default: {
       const { runtime } = configuredDefaults(vs);
-      return client.createWorkshop({ name, seats: 1, provider: 'local', runtime }, { idempotencyKey: randomUUID() });
+      return client.createWorkshop({ name, seats: 1, provider: 'local', runtime }, { idempotencyKey });
     }
   }
 }
@@ -121,11 +124,12 @@ async function create(parts: WorkshopCommandParts, request: CreateWorkshop): Pro
   const t = parts.vs.l10n.t;
   const idempotencyKey = randomUUID();
   const title = request.name === undefined ? t('Creating a workshop') : t('Creating "{0}"', request.name);
-  return parts.operations.run(title, async (client) => {
+  const begin = async (client: ControlPlaneClient): Promise<CreatedWorkshop> => {
     const created = await client.createWorkshop(request, { idempotencyKey });
     parts.reveal({ kind: 'workshop', workshop: created.workshop.id });
     return created;
-  });
+  };
+  return parts.operations.run(title, begin, { isRepeatable: true });
 }
 
 async function start(parts: WorkshopCommandParts, workshop: Workshop): Promise<Outcome> {

@@ -131,4 +131,21 @@ describe('an operation under a notification', () => {
     await runner.run('x', begin);
     assert.deepEqual(reported, ['connecting…', 'Starting the agent', 'Seat 1 of 1']);
   });
+
+  it('is begun again where no answer came, by the next control plane, if that is the same as once', async () => {
+    const { runner, operations, connections } = setUp();
+    operations.end.resolve({ status: 'succeeded' });
+    let tries = 0;
+    const lost = () => {
+      tries += 1;
+      return tries === 1 ? Promise.reject(new UnavailableError('The connection broke.')) : begin();
+    };
+    await assert.rejects(runner.run('Stopping "Intro"', lost), UnavailableError);
+    assert.equal(tries, 1);
+    tries = 0;
+    assert.equal((await runner.run('Creating "Intro"', lost, { isRepeatable: true })).status, 'ok');
+    assert.deepEqual([tries, connections()], [2, 3]);
+    const refused = () => Promise.reject(new DiskFullError('The disk is full.'));
+    await assert.rejects(runner.run('Creating "Intro"', refused, { isRepeatable: true }), DiskFullError);
+  });
 });
