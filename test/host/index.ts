@@ -5,7 +5,7 @@ import Mocha from 'mocha';
 import Reporter from '../support/reporter.ts';
 import { PROGRAM_BEGINS } from './begin.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** @throws where a test failed, which VS Code makes its exit code of */
 export async function run(): Promise<void> {

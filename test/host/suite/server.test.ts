@@ -61,7 +61,11 @@ describe('the Server view in VS Code', () => {
     const { command } = api.serverRow(file);
     assert.equal(command?.command, 'vscode.open');
     await vscode.commands.executeCommand(command.command, ...((command.arguments ?? []) as unknown[]));
-    assert.ok(vscode.window.activeTextEditor?.document.uri.fsPath.endsWith('data/private/notes.txt'));
+    await until('its editor', () =>
+      vscode.window.activeTextEditor?.document.uri.fsPath.endsWith('data/private/notes.txt') === true
+        ? true
+        : undefined,
+    );
     await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
   });
 

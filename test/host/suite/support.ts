@@ -12,7 +12,7 @@ import type { CommandId } from '../../../src/providers/commands/command-ids.ts';
 import type { Outcome } from '../../../src/providers/commands/outcome.ts';
 
 const POLL_MS = 50;
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 export async function activate(): Promise<CarapaceApi> {
   const extension = vscode.extensions.getExtension<CarapaceApi>('carapace.carapace');
@@ -48,7 +48,7 @@ export async function createWorkshop(request: { name: string; seats: number }): 
   return workshop;
 }
 
-/** Waits for something that comes by itself. @throws naming it, after 30 s */
+/** Waits for something that comes by itself. @throws naming it, after a minute */
 export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
   const deadline = Date.now() + DEADLINE_MS;
   while (Date.now() < deadline) {
@@ -71,6 +71,17 @@ export async function readText(uri: vscode.Uri): Promise<string | undefined> {
     if (error instanceof vscode.FileSystemError && error.code === 'FileNotFound') return undefined;
     throw error;
   }
+}
+
+/** Waits until a file of a seat has that text: a program that writes it makes it empty first. */
+export async function hasText(uri: vscode.Uri, text: string): Promise<void> {
+  await until(`"${text}" in ${uri.path}`, async () => ((await readText(uri)) === text ? true : undefined));
+}
+
+/** Waits until the tree knows a workshop's status: it is told of it by another way than a command of its end. */
+export async function hasStatus(api: CarapaceApi, workshop: string, status: Workshop['status']): Promise<void> {
+  const find = () => api.state().workshops.get(`workshop/${workshop}`);
+  await until(`the workshop to be ${status}`, () => (find()?.status === status ? true : undefined));
 }
 
 export async function writeText(uri: vscode.Uri, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import type { CarapaceApi } from '../../../src/extension.ts';
 import type { Workshop } from '../../../src/protocol/workshop.ts';
-import { activate, endControlPlane, run, succeed, until } from './support.ts';
+import { activate, endControlPlane, hasStatus, run, succeed, until } from './support.ts';
 
 describe('trying a seat on this machine in VS Code', () => {
   let api: CarapaceApi;
@@ -25,17 +25,20 @@ describe('trying a seat on this machine in VS Code', () => {
       outcome.status === 'ok' ? outcome.value.workshop.id : JSON.stringify(outcome),
     );
     assert.equal(ids[0], ids[1]);
+    await hasStatus(api, ids[0]!, 'running');
     assert.deepEqual(
-      [...api.state().workshops.values()].map(({ id, seats, status }) => [id, seats, status]),
-      [[ids[0], 1, 'running']],
+      [...api.state().workshops.values()].map(({ id, seats }) => [id, seats]),
+      [[ids[0], 1]],
     );
   });
 
   it('starts the one that was stopped', async () => {
     const [workshop] = api.state().workshops.values();
-    await succeed('carapace.stopWorkshop', { workshop: workshop?.id });
+    assert.ok(workshop);
+    await succeed('carapace.stopWorkshop', { workshop: workshop.id });
+    await hasStatus(api, workshop.id, 'stopped');
     const { workshop: again } = await succeed<{ workshop: Workshop }>('carapace.tryLocal');
-    assert.equal(again.id, workshop?.id);
-    assert.equal(api.state().workshops.get(`workshop/${again.id}`)?.status, 'running');
+    assert.equal(again.id, workshop.id);
+    await hasStatus(api, again.id, 'running');
   });
 });

@@ -8,6 +8,8 @@ import {
   createWorkshop,
   endControlPlane,
   failure,
+  hasStatus,
+  hasText,
   readText,
   run,
   seatUri,
@@ -34,13 +36,17 @@ describe('a workshop in VS Code', () => {
 
   it('is in the tree with its seat, and its operation with its phases', async () => {
     assert.equal(api.connection().kind, 'live');
-    const { status, runtime } = await until('the workshop', () => api.state().workshops.get(`workshop/${workshop.id}`));
-    assert.deepEqual([status, runtime], ['running', 'process']);
-    const seat = await until('the seat', () => api.state().seats.get(`workshop/${workshop.id}/seat/1`));
-    assert.equal(seat.status, 'ready');
-    const operation = [...api.state().operations.values()].find((one) => one.subject === `workshop/${workshop.id}`);
-    assert.equal(operation?.status, 'succeeded');
-    assert.ok((api.state().lines.get(operation.id) ?? []).length > 0);
+    await hasStatus(api, workshop.id, 'running');
+    assert.equal(api.state().workshops.get(`workshop/${workshop.id}`)?.runtime, 'process');
+    await until('the seat', () =>
+      api.state().seats.get(`workshop/${workshop.id}/seat/1`)?.status === 'ready' ? true : undefined,
+    );
+    const operation = await until('the end of its operation', () =>
+      [...api.state().operations.values()].find(
+        ({ subject, status }) => subject === `workshop/${workshop.id}` && status === 'succeeded',
+      ),
+    );
+    await until('its phases', () => ((api.state().lines.get(operation.id) ?? []).length > 0 ? true : undefined));
   });
 
   it('has a link to join by, with the code where no server sees it', async () => {
@@ -55,7 +61,7 @@ describe('a workshop in VS Code', () => {
     const terminal = await until('the terminal', () => vscode.window.terminals.find((one) => one.name === name));
     terminal.sendText('place=here; echo $((40 + 2)) > answer.txt');
     const answer = seatUri(workshop.id, 1, 'answer.txt');
-    assert.equal(await until('the answer', () => readText(answer)), '42\n');
+    await hasText(answer, '42\n');
 
     await succeed('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
     assert.equal(vscode.window.terminals.filter((one) => one.name === name).length, 1);
@@ -65,7 +71,7 @@ describe('a workshop in VS Code', () => {
     await succeed('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
     const again = await until('the terminal', () => vscode.window.terminals.find((one) => one.name === name));
     again.sendText('echo "still $place" > again.txt');
-    assert.equal(await until('the answer', () => readText(seatUri(workshop.id, 1, 'again.txt'))), 'still here\n');
+    await hasText(seatUri(workshop.id, 1, 'again.txt'), 'still here\n');
   });
 
   it('tells the exit code of its shell', async () => {
@@ -108,12 +114,12 @@ describe('a workshop in VS Code', () => {
     await succeed('carapace.openTerminal', { workshop: workshop.id, seat: 1 });
     const terminal = await until('the terminal', () => vscode.window.terminals.find((one) => one.name === 'Seat 1'));
     terminal.sendText('printf other > shared.txt; echo done > told.txt');
-    await until('the change', () => readText(seatUri(workshop.id, 1, 'told.txt')));
+    await hasText(seatUri(workshop.id, 1, 'told.txt'), 'done\n');
     assert.equal(await document.save(), false);
     assert.equal(document.getText(), 'mine, not first');
     await succeed('carapace.openFile', { workshop: workshop.id, seat: 1, path: 'shared.txt' });
     await vscode.commands.executeCommand('workbench.action.files.revert');
-    assert.equal(document.getText(), 'other');
+    await until('what was written there', () => (document.getText() === 'other' ? true : undefined));
   });
 
   it('has files that are created, copied, renamed, listed and deleted', async () => {
@@ -148,10 +154,10 @@ describe('a workshop in VS Code', () => {
     const uri = seatUri(workshop.id, 1, 'kept.txt');
     await writeText(uri, 'kept');
     await succeed('carapace.stopWorkshop', { workshop: workshop.id });
-    assert.equal(api.state().workshops.get(`workshop/${workshop.id}`)?.status, 'stopped');
+    await hasStatus(api, workshop.id, 'stopped');
     assert.equal(await failure('carapace.openTerminal', { workshop: workshop.id, seat: 1 }), 'NOT_RUNNING');
     await succeed('carapace.startWorkshop', { workshop: workshop.id });
-    assert.equal(await until('the file', () => readText(uri)), 'kept');
+    await hasText(uri, 'kept');
   });
 
   it('is deleted, and gone from the tree', async () => {
@@ -159,7 +165,7 @@ describe('a workshop in VS Code', () => {
     await succeed('carapace.deleteWorkshop', { workshop: workshop.id, confirmed: true });
     await until('its end', () => (api.state().workshops.size === 0 ? true : undefined));
     await until('the end of its terminal', () => (vscode.window.terminals.length === 0 ? true : undefined));
-    assert.equal(api.state().seats.size, 0);
+    await until('the end of its seats', () => (api.state().seats.size === 0 ? true : undefined));
     await assert.rejects(async () => vscode.workspace.fs.stat(seatUri(workshop.id, 1, 'kept.txt')));
   });
 });
