@@ -20,31 +20,27 @@ describe('the form for a new workshop', () => {
   });
   after(() => window.close());
 
-  const answer = async (text: string): Promise<void> => {
-    await bench.input.fill(text);
-    await bench.page.keyboard.press('Enter');
-  };
-
   it('refuses what cannot be, in a sentence, and makes nothing', async () => {
     await bench.button('Create a Workshop').click();
     await bench.step('1/3').waitFor();
-    await answer('x'.repeat(65));
+    await bench.answer('x'.repeat(65));
     await bench.inputMessage.getByText('1 to 64 characters').waitFor();
     await bench.picture('long-name');
-    await answer('Intro');
+    await bench.answer('Intro');
     await bench.step('2/3').waitFor();
     for (const [seats, sentence] of [
-      ['0', 'from 1 to 500'],
-      ['501', 'from 1 to 500'],
-      ['x', 'whole number'],
-      ['2.5', 'whole number'],
-      ['', 'How many seats?'],
+      ['x', /whole number/],
+      ['0', /from 1 to 500/],
+      ['2.5', /whole number/],
+      ['501', /from 1 to 500/],
+      // The whole sentence: the question itself begins like this.
+      ['', /^How many seats\?$/],
     ] as const) {
-      await answer(seats);
+      await bench.answer(seats);
       await bench.inputMessage.getByText(sentence).waitFor();
     }
     await bench.picture('no-seats');
-    await bench.page.keyboard.press('Escape');
+    await bench.input.press('Escape');
     await bench.input.waitFor({ state: 'hidden' });
     assert.equal(await bench.row('Workshop').count(), 0);
     assert.deepEqual(remainsOf(window.home), NOTHING);
@@ -52,10 +48,8 @@ describe('the form for a new workshop', () => {
 
   it('takes Enter all the way through', async () => {
     await bench.pressInView('Workshops', 'Create a Workshop');
-    for (const step of ['1/3', '2/3', '3/3']) {
-      await bench.step(step).waitFor();
-      await bench.page.keyboard.press('Enter');
-    }
+    for (const step of ['1/3', '2/3']) await bench.enter(step);
+    await bench.enterChoice('3/3');
     await bench.row('Seat 3, free').waitFor();
     await bench.row('Workshop').getByText('running').waitFor();
     await bench.picture('three-seats');
@@ -68,11 +62,11 @@ describe('the form for a new workshop', () => {
   it('undoes everything at Cancel', async () => {
     await bench.button('Create a Workshop').click();
     await bench.step('1/3').waitFor();
-    await answer('Too many');
+    await bench.answer('Too many');
     await bench.step('2/3').waitFor();
-    await answer('60');
-    await bench.step('3/3').waitFor();
-    await bench.page.keyboard.press('Enter');
+    // So many that they are not all there before somebody can press Cancel.
+    await bench.answer('200');
+    await bench.enterChoice('3/3');
     await bench.row('Workshop Too many').waitFor();
     await bench.notification('Creating "Too many"').getByRole('button', { name: 'Cancel' }).click();
     await bench.picture('cancelling');

@@ -37,14 +37,11 @@ describe('Carapace in German', () => {
   });
 
   it('explains itself in the walkthrough', async () => {
-    await bench.page.keyboard.press('F1');
-    await bench.input.fill('>Welcome: Open Walkthrough...');
-    await bench.choice('Welcome: Open Walkthrough...').first().waitFor();
-    await bench.page.keyboard.press('Enter');
+    await bench.begin('Welcome: Open Walkthrough...');
     await bench.choice('Erste Schritte mit Carapace').click();
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).waitFor();
     // Beside its steps, where there is room, is the page of the one that is chosen, in a frame of its own.
-    await bench.page.locator('.activitybar .action-label[aria-label^="Carapace"]').click();
+    await bench.command('View: Toggle Primary Side Bar Visibility');
     await bench.view('Workshops').waitFor({ state: 'hidden' });
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).click();
     await bench.until(

@@ -76,20 +76,20 @@ describe('a seat in VS Code', () => {
   });
 
   it('draws again at another width', async () => {
+    // Again and again: when the shell is told of a width is nobody's choice.
+    await bench.typeInTerminal('while sleep 0.2; do clear; stty size; done\n');
+    const before = columnsIn(await bench.terminalShows(/^\d+ \d+$/m));
     await bench.page.setViewportSize({ width: 900, height: 700 });
-    await bench.typeInTerminal('clear; stty size\n');
-    const narrow = await bench.terminalShows(/^\d+ \d+$/m);
+    const narrow = await widthOf(bench, (columns) => columns < before);
     await bench.page.setViewportSize({ width: 1280, height: 800 });
-    await bench.typeInTerminal('clear; stty size\n');
-    await bench.until(
-      () => bench.terminalText(),
-      (text) => columnsIn(text) > columnsIn(narrow),
-      'the shell to know of the new width',
-    );
+    await widthOf(bench, (columns) => columns > narrow);
+    await bench.page.keyboard.press('Control+c');
+    await bench.terminalShows(/\$$/);
   });
 
   it('keeps its shell when the terminal is closed', async () => {
-    await bench.typeInTerminal('clear; kept=41\n');
+    await bench.typeInTerminal('clear; kept=41; echo first=$kept\n');
+    await bench.terminalShows(/^first=41$/m);
     await bench.command('Terminal: Kill the Active Terminal Instance');
     await bench.page.locator('.terminal-wrapper.active').waitFor({ state: 'detached' });
     await bench.pressInRow('Seat 1,', 'Open Seat Terminal');
@@ -179,7 +179,16 @@ describe('a seat in VS Code', () => {
   });
 });
 
-/** The columns that `stty size` has told. */
+/** The columns that `stty size` has told; 0 where it has told nothing. */
 function columnsIn(terminal: string): number {
   return Number(/^\d+ (\d+)$/m.exec(terminal)?.[1] ?? 0);
+}
+
+/** Waits until the shell tells such a width. */
+async function widthOf(bench: Workbench, isMeant: (columns: number) => boolean): Promise<number> {
+  return bench.until(
+    async () => columnsIn(await bench.terminalText()),
+    (columns) => columns > 0 && isMeant(columns),
+    'the shell to know of the new width',
+  );
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ControlPlaneClient } from '../../src/client/control-plane.ts';
+import { findControlPlane } from '../../src/client/daemon.ts';
 import { FakeSky } from '../fakes/sky/fake-sky.ts';
 import { openWindow, type TestWindow } from './window.ts';
 import { Workbench } from './workbench.ts';
@@ -35,23 +37,31 @@ describe('a cloud server in VS Code', () => {
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileSync(file, text);
   };
+  /** One thing at a time is done on a server: the next one may be asked for once the last one has ended. */
+  const atRest = async (): Promise<void> => {
+    const connection = await findControlPlane(window.home);
+    assert.ok(connection !== undefined);
+    const client = new ControlPlaneClient(connection);
+    await bench.until(
+      async () => (await client.listOperations()).filter(({ status }) => status === 'running').length,
+      (running) => running === 0,
+      'the end of what is done on the server',
+    );
+  };
   /** Enter, through all questions, up to the one with the price. */
   const enterThrough = async (): Promise<void> => {
-    for (const step of ['1/4', '3/4', '4/4']) {
-      await bench.step(step).waitFor();
-      await bench.page.keyboard.press('Enter');
-    }
+    for (const step of ['1/4', '3/4', '4/4']) await bench.enterChoice(step);
     await bench.dialog.getByText(/^Launch carapace-node/).waitFor();
   };
 
   it('is offered with what it does and costs', async () => {
-    await bench.button('Launch Server').first().waitFor();
+    await bench.button('Launch Server').waitFor();
     await bench.picture('welcome');
   });
 
   it('needs SkyPilot, and says so with a button that installs it', async () => {
     sky.uninstall();
-    await bench.button('Launch Server').last().click();
+    await bench.button('Launch Server').click();
     const told = bench.notification('SkyPilot not installed');
     await told.getByRole('button', { name: 'Install' }).waitFor();
     await bench.picture('no-skypilot');
@@ -62,7 +72,7 @@ describe('a cloud server in VS Code', () => {
 
   it('needs credentials, and names each cloud and its reason', async () => {
     sky.behave({ clouds: { AWS: 'AWS credentials are not set.', GCP: 'GCP tools are not installed.' } });
-    await bench.button('Launch Server').last().click();
+    await bench.button('Launch Server').click();
     const told = bench.notification(/AWS credentials are not set/i);
     await told.getByRole('button', { name: 'Check Again' }).waitFor();
     await bench.picture('no-credentials');
@@ -85,18 +95,19 @@ describe('a cloud server in VS Code', () => {
   });
 
   it('is launched by Enter all the way through, after one question with the price', async () => {
-    sky.behave({ phaseMs: { runtime: 4_000 } });
+    // Until it was seen on its way.
+    sky.behave({ stall: 'runtime' });
     await bench.row('Launch Server').click();
     await bench.step('1/4').waitFor();
     await bench.choice('Let SkyPilot choose').waitFor();
     await bench.picture('which-cloud');
-    await bench.page.keyboard.press('Enter');
+    await bench.enterChoice('1/4');
     await bench.step('3/4').waitFor();
     await bench.picture('which-size');
-    await bench.page.keyboard.press('Enter');
+    await bench.enterChoice('3/4');
     await bench.step('4/4').waitFor();
     await bench.picture('spot');
-    await bench.page.keyboard.press('Enter');
+    await bench.enterChoice('4/4');
     await bench.dialog.getByText(/^Launch carapace-node.*\$\d/).waitFor();
     await bench.picture('question');
     await bench.dialog.getByRole('button', { name: 'Launch' }).click();
@@ -106,10 +117,12 @@ describe('a cloud server in VS Code', () => {
       .getByRole('button', { name: 'Cancel' })
       .waitFor();
     await bench.picture('provisioning');
+    sky.behave({});
     await bench.row('Server carapace-node, running').waitFor();
     await bench.row('IP,').waitFor();
     await bench.row('Vault public, 2 files · synced').waitFor();
     await bench.picture('running');
+    await atRest();
     await bench.closeNotifications();
   });
 
@@ -124,6 +137,7 @@ describe('a cloud server in VS Code', () => {
     await bench.pressInRow('Vault private', 'Sync Vaults');
     await bench.row('Vault private, 1 file · synced').waitFor();
     await bench.picture('synced');
+    await atRest();
     await bench.closeNotifications();
   });
 
@@ -138,6 +152,7 @@ describe('a cloud server in VS Code', () => {
       (text) => text.includes('changed on the server'),
       'the copy here',
     );
+    await atRest();
     // VS Code does not always notice by itself that a file was replaced.
     await bench.tab('slides.md').click();
     await bench.command('File: Revert File');
@@ -153,6 +168,7 @@ describe('a cloud server in VS Code', () => {
       (text) => text.includes('saved here'),
       'the file on the server',
     );
+    await atRest();
   });
 
   it('copies its address', async () => {
@@ -178,6 +194,7 @@ describe('a cloud server in VS Code', () => {
     await bench.pressInRow('Server carapace-node', 'Stop Server');
     await bench.row('Server carapace-node, stopped').waitFor();
     await bench.picture('stopped');
+    await atRest();
     assert.deepEqual(
       sky.machines().map(({ state }) => state),
       ['stopped'],
@@ -189,6 +206,7 @@ describe('a cloud server in VS Code', () => {
     await bench.pressInRow('Server carapace-node', 'Start Server');
     await bench.row('Server carapace-node, running').waitFor();
     await bench.picture('started');
+    await atRest();
     await bench.closeNotifications();
   });
 
@@ -211,6 +229,7 @@ describe('a cloud server in VS Code', () => {
     }
     await bench.row('Server carapace-node, no server').waitFor();
     await bench.picture('destroyed');
+    await atRest();
     assert.deepEqual(sky.machines(), []);
     await bench.closeNotifications();
   });
@@ -243,10 +262,7 @@ describe('a cloud server in VS Code', () => {
   });
 
   it('is a step of the walkthrough', async () => {
-    await bench.page.keyboard.press('F1');
-    await bench.input.fill('>Welcome: Open Walkthrough...');
-    await bench.choice('Welcome: Open Walkthrough...').first().waitFor();
-    await bench.page.keyboard.press('Enter');
+    await bench.begin('Welcome: Open Walkthrough...');
     await bench.choice('Get started with Carapace').click();
     await bench.page.locator('h2', { hasText: 'Get started with Carapace' }).waitFor();
     await bench.page.getByText('Launch a server').first().click();

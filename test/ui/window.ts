@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { installExtension, startServer, stopServer } from '../../tools/try/code-server.ts';
 import { placeIn, preparePlace } from '../../tools/try/place.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -12,7 +12,9 @@ import { vscodeFolder } from '../support/vscode-folder.ts';
 
 const SIZE = { width: 1280, height: 800 };
 /** How long anything may take to appear on the screen. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
+/** How long a window may take to be drawn whole, with all the programs that it starts. */
+const WINDOW_MS = 180_000;
 
 export interface TestWindow {
   readonly page: Page;
@@ -20,13 +22,23 @@ export interface TestWindow {
   readonly home: string;
   /** The folder that is open in it. */
   readonly folder: string;
-  /** Closes the page as a person closes a window, and opens it again with what it has kept. */
-  reopen(): Promise<Page>;
+  /** Closes the page as a person closes a window. */
+  closePage(): Promise<void>;
+  /** Opens it again with what it has kept. */
+  openAgain(): Promise<Page>;
   close(): Promise<void>;
 }
 
-/** The terminal draws text into the page, not a picture; and a file is saved when the test saves it. */
-const FOR_TESTS = { 'terminal.integrated.gpuAcceleration': 'off', 'files.autoSave': 'off' };
+/**
+ * The terminal draws text into the page, not a picture, and a file is saved when the test saves it. Nothing comes by
+ * itself and takes the focus, and a view's icon shows the view, also where it was there before.
+ */
+const FOR_TESTS = {
+  'terminal.integrated.gpuAcceleration': 'off',
+  'files.autoSave': 'off',
+  'workbench.startupEditor': 'none',
+  'workbench.activityBar.iconClickBehavior': 'focus',
+};
 
 /**
  * Opens the page in a browser that may use the clipboard.
@@ -37,8 +49,14 @@ export async function openPage(browser: Browser, url: string, language?: string)
   context.setDefaultTimeout(PATIENCE_MS);
   if (language !== undefined)
     await context.addInitScript(`globalThis._VSCODE_NLS_LANGUAGE = ${JSON.stringify(language)};`);
+  return openIn(context, url);
+}
+
+/** Opens a window, and returns once it takes keys and the mouse. */
+async function openIn(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(url);
+  await page.goto(url, { timeout: WINDOW_MS });
+  await page.locator('.activitybar .action-label[aria-label^="Carapace"]').waitFor({ timeout: WINDOW_MS });
   return page;
 }
 
@@ -79,13 +97,8 @@ export async function openWindow({ environment, settings, language }: WindowOpti
     },
     home,
     folder: place.sample,
-    reopen: async () => {
-      const context = page.context();
-      await page.close();
-      page = await context.newPage();
-      await page.goto(url);
-      return page;
-    },
+    closePage: () => page.close(),
+    openAgain: async () => (page = await openIn(page.context(), url)),
     close: async () => {
       await browser.close();
       await stopServer(place);

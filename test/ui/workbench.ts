@@ -4,9 +4,12 @@ import { saveScreenshot } from '../support/screenshot.ts';
 
 /** How often a text on the screen is looked at. */
 const LOOK_MS = 50;
-const PATIENCE_MS = 30_000;
-/** From one try to the next to choose in a menu. */
-const MENU_MS = 300;
+const PATIENCE_MS = 60_000;
+/** How long an icon may take to be there, and at rest, under the mouse; then the mouse goes to its row again. */
+const ICON_MS = 2_000;
+
+/** Of a choice in a list, without what stands beside and below it. */
+const LABEL = '.quick-input-list-row:first-child .label-name';
 
 export class Workbench {
   readonly page: Page;
@@ -43,8 +46,7 @@ export class Workbench {
   }
 
   async pressInView(title: string, action: string): Promise<void> {
-    await this.view(title).hover();
-    await this.view(title).locator(`.action-label[aria-label="${action}"]`).click();
+    await this.pressIcon(this.view(title), action);
   }
 
   /** A row of a tree, by how it begins when it is read aloud. */
@@ -54,27 +56,44 @@ export class Workbench {
 
   /** Presses an icon that appears in a row when the mouse is over it. */
   async pressInRow(begins: string, action: string): Promise<void> {
-    await this.row(begins).hover();
-    await this.row(begins).locator(`.action-label[aria-label="${action}"]`).click();
+    await this.pressIcon(this.row(begins), action);
   }
 
-  /** Chooses in the context menu that is open. VS Code takes no click in the first moments of a menu. */
-  async chooseInMenu(name: string): Promise<void> {
-    const item = this.page.locator('.context-view .monaco-menu').getByText(name, { exact: true });
-    await item.waitFor();
+  /** Rows move while others come and go: the icon is pressed once the mouse has reached it. */
+  private async pressIcon(place: Locator, action: string): Promise<void> {
+    const icon = place.locator(`.action-label[aria-label="${action}"]`);
     await this.until(
       async () => {
-        await item.click({ timeout: MENU_MS }).catch(() => undefined);
-        await this.page.waitForTimeout(MENU_MS);
-        return item.isVisible();
+        await place.hover();
+        const reaching = icon.click({ trial: true, timeout: ICON_MS });
+        return reaching.then(
+          () => 'reached',
+          (error: unknown) => String(error),
+        );
       },
-      (isOpen) => !isOpen,
-      'the menu to close',
+      (seen) => seen === 'reached',
+      `the icon "${action}"`,
     );
+    await icon.click();
   }
 
+  get menu(): Locator {
+    return this.page.locator('.context-view .monaco-menu');
+  }
+
+  /** Chooses in the context menu that is open, by Enter: VS Code takes no click in the first moments of a menu. */
+  async chooseInMenu(name: string): Promise<void> {
+    const item = this.menu.getByText(name, { exact: true });
+    await item.hover();
+    const label = this.page.getByText(name, { exact: true });
+    await this.menu.locator('.action-menu-item:focus').filter({ has: label }).waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.menu.waitFor({ state: 'hidden' });
+  }
+
+  /** A button of a view that has nothing else to show. */
   button(name: string): Locator {
-    return this.page.getByRole('button', { name, exact: true });
+    return this.page.locator('.welcome-view-content').getByRole('button', { name, exact: true });
   }
 
   notification(text: string | RegExp): Locator {
@@ -88,11 +107,21 @@ export class Workbench {
 
   /** Runs a command by its name, by keyboard alone. */
   async command(name: string): Promise<void> {
+    await this.begin(name);
+    await this.quickInput.waitFor({ state: 'hidden' });
+  }
+
+  /** The same for a command that asks something at the top of the window. */
+  async begin(name: string): Promise<void> {
     await this.page.keyboard.press('F1');
     await this.input.fill(`>${name}`);
-    await this.choice(name).first().waitFor();
-    await this.page.keyboard.press('Enter');
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    await this.take(name);
+  }
+
+  /** Takes by Enter what has the mark in a list. Until it was filtered, that is what was used last. */
+  async take(name: string): Promise<void> {
+    await this.marked(new RegExp(`^\\s*${name.replaceAll(/[.()]/g, '\\$&')}\\s*$`)).waitFor();
+    await this.input.press('Enter');
   }
 
   /** Has VS Code open a link as the operating system would hand it over, and lets it be the extension's. */
@@ -116,27 +145,55 @@ export class Workbench {
   async commands(search: string): Promise<string[]> {
     await this.page.keyboard.press('F1');
     await this.input.fill(`>${search}`);
-    const found = this.page.locator('.quick-input-list [role="option"]');
-    await found.filter({ hasText: 'Carapace' }).first().waitFor();
-    const labels = await found.locator('.quick-input-list-label').allTextContents();
-    await this.page.keyboard.press('Escape');
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    // What fits is marked letter by letter: nothing is in a list that was not filtered yet.
+    await this.page.locator('.quick-input-list .monaco-list-row.focused .highlight').first().waitFor();
+    const labels = await this.page.locator(`.quick-input-list ${LABEL}`).allTextContents();
+    await this.input.press('Escape');
+    await this.quickInput.waitFor({ state: 'hidden' });
     return labels.map((label) => label.trim());
+  }
+
+  private get quickInput(): Locator {
+    return this.page.locator('.quick-input-widget');
+  }
+
+  /** The label in a list that Enter takes. */
+  private marked(label: RegExp): Locator {
+    return this.page.locator(`.quick-input-list .monaco-list-row.focused ${LABEL}`, { hasText: label });
+  }
+
+  /** Writes into the input at the top of the window, and presses Enter. */
+  async answer(text: string): Promise<void> {
+    await this.input.fill(text);
+    await this.input.press('Enter');
+  }
+
+  /** Takes what is proposed at that step of a form. */
+  async enter(place: string): Promise<void> {
+    await this.step(place).waitFor();
+    await this.input.press('Enter');
+  }
+
+  /** The same where it is a choice. */
+  async enterChoice(place: string): Promise<void> {
+    await this.step(place).waitFor();
+    await this.marked(/\S/).waitFor();
+    await this.input.press('Enter');
   }
 
   /** The input at the top of the window, of questions and pick lists. */
   get input(): Locator {
-    return this.page.locator('.quick-input-widget .quick-input-box input');
+    return this.quickInput.locator('.quick-input-box input');
   }
 
   /** The heading of a question, which says how far it is, such as `1/3`. */
   step(place: string): Locator {
-    return this.page.locator('.quick-input-widget .quick-input-titlebar', { hasText: `(${place})` });
+    return this.quickInput.locator('.quick-input-titlebar', { hasText: `(${place})` });
   }
 
   /** What is said about the text in the input. */
   get inputMessage(): Locator {
-    return this.page.locator('.quick-input-widget .quick-input-message');
+    return this.quickInput.locator('.quick-input-message');
   }
 
   choice(text: string): Locator {
@@ -166,16 +223,35 @@ export class Workbench {
 
   /** Types at the end of a file of this machine and leaves it unsaved. */
   async editText(path: string, text: string): Promise<void> {
-    await this.page.locator(`.monaco-editor[data-uri$="${path}"] .view-lines`).click();
-    await this.page.keyboard.press('Control+End');
-    await this.page.keyboard.type(text);
+    await this.typeInto(this.page.locator(`.monaco-editor[data-uri$="${path}"]`), text);
   }
 
   /** Types at the end of a file and leaves it unsaved. */
   async typeAtEnd(path: string, text: string): Promise<void> {
-    await this.editor(path).locator('.view-lines').click();
+    await this.typeInto(this.editor(path), text);
+  }
+
+  private async typeInto(editor: Locator, text: string): Promise<void> {
+    await editor.locator('.view-lines').click();
+    await this.page.locator('.monaco-editor.focused').and(editor).waitFor();
     await this.page.keyboard.press('Control+End');
     await this.page.keyboard.type(text);
+  }
+
+  /** A terminal in the list beside the terminals, which shows from two of them on. */
+  terminalTab(name: string | RegExp): Locator {
+    return this.page.locator('.terminal-tabs-entry').filter({ hasText: name });
+  }
+
+  /** Waits until that terminal of the list is in front: what is typed goes there. */
+  async terminalInFront(name: string | RegExp): Promise<void> {
+    await this.page.locator('.terminal-tabs-entry.is-active').filter({ hasText: name }).waitFor();
+  }
+
+  /** Brings a terminal of the list to the front. */
+  async showTerminal(name: string | RegExp): Promise<void> {
+    await this.terminalTab(name).click();
+    await this.terminalInFront(name);
   }
 
   /** What the terminal in front shows. */
