@@ -18,7 +18,7 @@ export interface Serving extends ProcessIdentity {
 }
 
 export const HOST = '127.0.0.1';
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 180_000;
 const STOP_DEADLINE_MS = 10_000;
 const POLL_MS = 100;
 
