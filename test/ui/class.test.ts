@@ -200,5 +200,5 @@ describe('a class in VS Code', () => {
 /** The icons that a row shows while the mouse is over it; all at once, for a row is drawn anew at any time. */
 async function actionsOf(row: Locator): Promise<string[]> {
   const read = "(icons) => icons.map((icon) => icon.getAttribute('aria-label') ?? '')";
-  return (await row.locator('.action-label').evaluateAll(read)) as string[];
+  return row.locator('.action-label').evaluateAll<string[], undefined>(read);
 }
