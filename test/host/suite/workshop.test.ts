@@ -118,6 +118,10 @@ describe('a workshop in VS Code', () => {
     assert.equal(await document.save(), false);
     assert.equal(document.getText(), 'mine, not first');
     await succeed('carapace.openFile', { workshop: workshop.id, seat: 1, path: 'shared.txt' });
+    // It is the editor in front that is reverted.
+    await until('its editor in front', () =>
+      vscode.window.activeTextEditor?.document.uri.toString() === uri.toString() ? true : undefined,
+    );
     await vscode.commands.executeCommand('workbench.action.files.revert');
     await until('what was written there', () => (document.getText() === 'other' ? true : undefined));
   });
