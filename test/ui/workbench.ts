@@ -126,17 +126,13 @@ export class Workbench {
 
   /** Has VS Code open a link as the operating system would hand it over, and lets it be the extension's. */
   async openLink(link: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.input.fill('>Developer: Open URL');
-    await this.choice('Developer: Open URL').first().waitFor();
-    await this.page.keyboard.press('Enter');
+    await this.begin('Developer: Open URL');
     await this.until(
       () => this.input.inputValue(),
       (value) => value === '',
       'the question for the link',
     );
-    await this.input.fill(link);
-    await this.page.keyboard.press('Enter');
+    await this.answer(link);
     await this.dialog.getByText("Allow 'Carapace' extension to open this URI?").waitFor();
     await this.dialog.getByRole('button', { name: 'Open', exact: true }).click();
   }
@@ -252,6 +248,11 @@ export class Workbench {
   async showTerminal(name: string | RegExp): Promise<void> {
     await this.terminalTab(name).click();
     await this.terminalInFront(name);
+  }
+
+  /** Waits until keys go to the terminal in front: opening one gives it the focus, later than its screen may be seen. */
+  async terminalTakesKeys(): Promise<void> {
+    await this.page.locator('.terminal-wrapper.active .xterm.focus').waitFor();
   }
 
   /** What the terminal in front shows. */
