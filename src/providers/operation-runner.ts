@@ -1,6 +1,7 @@
 /** Runs an operation of the control plane under a progress notification with phases and Cancel. */
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
+import { UnreachableError } from '../client/unreachable.ts';
 import { waitForOperation } from '../client/wait.ts';
 import { errorFromInfo, InternalError, UnavailableError } from '../protocol/errors.ts';
 import type { CarapaceEvent } from '../protocol/event.ts';
@@ -104,7 +105,7 @@ export class OperationRunner {
         try {
           return await begin(client);
         } catch (error) {
-          if (!(error instanceof UnavailableError) || performance.now() > giveUpAt) throw error;
+          if (!(error instanceof UnreachableError) || performance.now() > giveUpAt) throw error;
           this.#log.warn(`Not begun yet: ${error.message}`);
           await pause.wait(AGAIN_MS, signal);
           signal.throwIfAborted();

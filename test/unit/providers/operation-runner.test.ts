@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
+import { UnreachableError } from '../../../src/client/unreachable.ts';
 import { DiskFullError, UnavailableError } from '../../../src/protocol/errors.ts';
 import type { NumberedEvent } from '../../../src/protocol/event.ts';
 import type { Operation } from '../../../src/protocol/operation.ts';
@@ -138,14 +139,16 @@ describe('an operation under a notification', () => {
     let tries = 0;
     const lost = () => {
       tries += 1;
-      return tries === 1 ? Promise.reject(new UnavailableError('The connection broke.')) : begin();
+      return tries === 1 ? Promise.reject(new UnreachableError('The connection broke.', 'ECONNRESET')) : begin();
     };
-    await assert.rejects(runner.run('Stopping "Intro"', lost), UnavailableError);
+    await assert.rejects(runner.run('Stopping "Intro"', lost), UnreachableError);
     assert.equal(tries, 1);
     tries = 0;
     assert.equal((await runner.run('Creating "Intro"', lost, { isRepeatable: true })).status, 'ok');
     assert.deepEqual([tries, connections()], [2, 3]);
-    const refused = () => Promise.reject(new DiskFullError('The disk is full.'));
-    await assert.rejects(runner.run('Creating "Intro"', refused, { isRepeatable: true }), DiskFullError);
+    for (const answer of [new DiskFullError('The disk is full.'), new UnavailableError('No agent answers.')]) {
+      const refused = () => Promise.reject(answer);
+      await assert.rejects(runner.run('Creating "Intro"', refused, { isRepeatable: true }), answer);
+    }
   });
 });
