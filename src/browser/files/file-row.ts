@@ -54,7 +54,8 @@ export class FileRow {
     this.#size.textContent = size;
     this.#open.ariaLabel = entry.is_directory ? t('Folder {0}', shown) : t('File {0}, {1}', shown, size);
     this.#more.ariaExpanded = String(isExpanded);
-    if (isExpanded) this.element.append(this.#actions);
-    else this.#actions.remove();
+    // Where they are shown already they stay as they are: to append an element again is to take it away first.
+    if (!isExpanded) this.#actions.remove();
+    else if (!this.element.contains(this.#actions)) this.element.append(this.#actions);
   }
 }

@@ -48,8 +48,8 @@ export class FakeElement extends EventTarget {
     return undefined;
   }
 
-  contains(): boolean {
-    return false;
+  contains(other: FakeElement | null): boolean {
+    return other !== null && (other === this || this.all().includes(other));
   }
 
   remove(): void {
