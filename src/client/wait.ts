@@ -1,6 +1,6 @@
 /** Waiting for long work, over as many connections as it takes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UnavailableError } from '../protocol/errors.ts';
+import { TimedOutError, UnavailableError } from '../protocol/errors.ts';
 import type { CarapaceEvent, NumberedEvent } from '../protocol/event.ts';
 import type { Operation } from '../protocol/operation.ts';
 import { backoffMs } from './backoff.ts';
@@ -59,7 +59,7 @@ async function renewed(renew: WaitOptions['renew']): Promise<Operations | undefi
   try {
     return await renew?.();
   } catch (error) {
-    if (error instanceof UnavailableError) return undefined;
+    if (error instanceof UnavailableError || error instanceof TimedOutError) return undefined;
     throw error;
   }
 }

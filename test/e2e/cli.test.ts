@@ -155,6 +155,7 @@ describe('a workshop from the command line', function () {
       });
       const [code] = (await once(child, 'close')) as [number];
       assert.equal(code, 0, stderr);
+      assert.notEqual(stderr, '', 'something was told while it went on, and the control plane killed then');
       assert.match(stdout, words[0] === 'create' ? /"Cut" .* running, 3 seats/ : /"Cut" .* is deleted/);
     }
     assert.deepEqual(await listed(home), []);

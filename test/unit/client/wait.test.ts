@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { waitForOperation } from '../../../src/client/wait.ts';
-import { NotFoundError, UnavailableError } from '../../../src/protocol/errors.ts';
+import { NotFoundError, TimedOutError, UnavailableError } from '../../../src/protocol/errors.ts';
 import type { NumberedEvent } from '../../../src/protocol/event.ts';
 import type { Operation, OperationStatus } from '../../../src/protocol/operation.ts';
 
@@ -54,9 +54,10 @@ describe('waitForOperation', () => {
     const told: string[] = [];
     const renewals = [
       () => Promise.reject(new UnavailableError('not yet')),
+      () => Promise.reject(new TimedOutError('not in time')),
       () => Promise.resolve(client([[event(2), event(3)]], ['succeeded'])),
     ];
-    const gone = client([[event(1), event(2), lost], [lost], [lost]], []);
+    const gone = client([[event(1), event(2), lost], [lost], [lost], [lost]], []);
     const ended = await waitForOperation(gone, 'op-1', {
       signal,
       onEvent: ({ message }) => told.push(message),
