@@ -1,7 +1,7 @@
 /** Runs an operation of the control plane under a progress notification with phases and Cancel. */
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
-import { UnreachableError } from '../client/unreachable.ts';
+import { certificateProblem, UnreachableError } from '../client/unreachable.ts';
 import { waitForOperation } from '../client/wait.ts';
 import { errorFromInfo, InternalError, UnavailableError } from '../protocol/errors.ts';
 import type { CarapaceEvent } from '../protocol/event.ts';
@@ -14,7 +14,6 @@ import { Pause } from './pause.ts';
 const PATIENCE_MS = 1_000;
 /** How long none may be found before giving up, in milliseconds; the operation goes on without a watcher. */
 const GIVE_UP_MS = 60_000;
-
 /** From one try to begin to the next, in milliseconds. */
 const AGAIN_MS = 250;
 
@@ -105,7 +104,7 @@ export class OperationRunner {
         try {
           return await begin(client);
         } catch (error) {
-          if (!(error instanceof UnreachableError) || performance.now() > giveUpAt) throw error;
+          if (!mayPass(error) || performance.now() > giveUpAt) throw error;
           this.#log.warn(`Not begun yet: ${error.message}`);
           await pause.wait(AGAIN_MS, signal);
           signal.throwIfAborted();
@@ -160,6 +159,11 @@ export class OperationRunner {
       );
     }
   }
+}
+
+/** Whether another try may help: no waiting mends a certificate. */
+function mayPass(error: unknown): error is UnreachableError {
+  return error instanceof UnreachableError && certificateProblem(error.reason) === undefined;
 }
 
 function outcomeOf<T>(operation: Operation, value: T): Outcome<T> {

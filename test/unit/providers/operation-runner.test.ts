@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
-import { UnreachableError } from '../../../src/client/unreachable.ts';
+import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
 import { DiskFullError, UnavailableError } from '../../../src/protocol/errors.ts';
 import type { NumberedEvent } from '../../../src/protocol/event.ts';
 import type { Operation } from '../../../src/protocol/operation.ts';
@@ -146,7 +146,11 @@ describe('an operation under a notification', () => {
     tries = 0;
     assert.equal((await runner.run('Creating "Intro"', lost, { isRepeatable: true })).status, 'ok');
     assert.deepEqual([tries, connections()], [2, 3]);
-    for (const answer of [new DiskFullError('The disk is full.'), new UnavailableError('No agent answers.')]) {
+    for (const answer of [
+      new DiskFullError('The disk is full.'),
+      new UnavailableError('No agent answers.'),
+      new UnreachableError('It shows another certificate.', REASON.notPinned),
+    ]) {
       const refused = () => Promise.reject(answer);
       await assert.rejects(runner.run('Creating "Intro"', refused, { isRepeatable: true }), answer);
     }
