@@ -9,7 +9,7 @@ import { end, ended, TestState, type TestControlPlane } from '../e2e/control-pla
 import { launchBrowser } from '../support/browser.ts';
 import { saveScreenshot } from '../support/screenshot.ts';
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const PHONE = { width: 360, height: 740 };
 const GERMAN = JSON.parse(readFileSync('l10n/bundle.l10n.de.json', 'utf8')) as Readonly<Record<string, string>>;
 
