@@ -139,11 +139,13 @@ describe('the control plane with an agent that misbehaves', function () {
     assert.equal(state.processes().agents, 1);
     // Shown it may have been for a moment only; what was told stays.
     const signal = AbortSignal.timeout(60_000);
+    let told: string | undefined;
     for await (const { event } of client.events({ lastEventId: 0, signal })) {
       const { resource } = event;
-      if (resource !== undefined && 'workshop' in resource && resource.workshop.workers[0]?.status === 'unhealthy')
-        break;
+      if (resource !== undefined && 'workshop' in resource) told = resource.workshop.workers[0]?.status;
+      if (told === 'unhealthy') break;
     }
+    assert.equal(told, 'unhealthy');
   });
 
   it('runs one operation on a workshop at a time', async () => {

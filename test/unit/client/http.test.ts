@@ -171,13 +171,17 @@ describe('HttpTransport', () => {
   });
 
   it('trusts the pinned certificate and no other', async () => {
-    const server = await serveTls('one', (_, response) => answer(response, 200, { answer: 1 }));
+    const asked: (string | undefined)[] = [];
+    const server = await serveTls('one', ({ headers }, response) => {
+      asked.push(headers.authorization);
+      answer(response, 200, { answer: 1 });
+    });
     open.push(server);
     const get = (pinned?: string): Promise<unknown> =>
-      new HttpTransport({ url: server.url, token: '', ...(pinned && { certificate: pinned }) }, peer).json(schema, {
-        method: 'GET',
-        path: '/',
-      });
+      new HttpTransport({ url: server.url, token: 'secret', ...(pinned && { certificate: pinned }) }, peer).json(
+        schema,
+        { method: 'GET', path: '/' },
+      );
     assert.deepEqual(await get(certificate('one')), { answer: 1 });
     await assert.rejects(
       get(certificate('two')),
@@ -186,6 +190,7 @@ describe('HttpTransport', () => {
     // A list that holds both must not let the second one in through the back door.
     await assert.rejects(get(certificate('two') + certificate('one')), /not the pinned one/);
     await assert.rejects(get(), /shows a certificate that nobody known here vouches for/);
+    assert.deepEqual(asked, ['Bearer secret']);
     assert.throws(() => new HttpTransport({ url: server.url, token: '', certificate: 'x' }, peer), InvalidInputError);
   });
 
