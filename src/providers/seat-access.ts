@@ -4,6 +4,7 @@ import { SeatFiles } from '../client/seat-files.ts';
 import type { Access } from '../protocol/access.ts';
 import { UnauthorizedError, UnavailableError } from '../protocol/errors.ts';
 import { seatSubject } from '../protocol/operation.ts';
+import { abandonable } from './events.ts';
 
 /** A token is not used any more when it has less than this left, in milliseconds. */
 const MARGIN_MS = 60_000;
@@ -66,8 +67,8 @@ export class SeatAccess {
   }
 
   async #renew(workshopId: string, seat: number, signal?: AbortSignal): Promise<Entry> {
-    const joined = await this.#options.joined?.(workshopId, seat);
-    const enter = joined ?? (await this.#asInstructor(workshopId, seat, signal));
+    const joined = this.#options.joined?.(workshopId, seat) ?? Promise.resolve(undefined);
+    const enter = (await abandonable(joined, signal)) ?? (await this.#asInstructor(workshopId, seat, signal));
     const endpoint = this.#options.endpoint(workshopId);
     const access = await enter(signal);
     const entry = { access, files: new SeatFiles({ access, workshopId, seat }), endpoint };

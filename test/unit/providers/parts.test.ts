@@ -193,6 +193,15 @@ describe('ways into seats that were joined', () => {
     assert.equal((await access.access('ws-one', 1, signal)).token, 'instructor');
     assert.equal((await access.access('ws-two', 2, signal)).token, 'instructor');
   });
+
+  it('are not waited for by somebody who has given up, where it is not known yet whose they are', async () => {
+    const access = new SeatAccess({
+      client: () => Promise.reject(new Error('nobody is asked')),
+      endpoint: () => null,
+      joined: () => Promise.withResolvers<undefined>().promise,
+    });
+    await assert.rejects(access.access('ws-one', 1, AbortSignal.abort(new Error('enough'))), /enough/);
+  });
 });
 
 describe('the watch for a control plane', () => {
