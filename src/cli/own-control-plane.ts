@@ -1,6 +1,6 @@
 /** The control plane of this machine, for a command that needs one. */
 import { join } from 'node:path';
-import { ensureControlPlane, type FoundControlPlane } from '../client/daemon.ts';
+import { ensureControlPlane, findControlPlane, isStartedByHand, type FoundControlPlane } from '../client/daemon.ts';
 import type { Outdated } from '../client/outdated.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { VERSION } from '../lib/version.ts';
@@ -12,6 +12,17 @@ export async function ownControlPlane(io: CliIo, json: boolean, signal: AbortSig
   const found = await ensureControlPlane({ stateFolder: stateFolder(io.environment), program, signal });
   if (found.outdated !== undefined && !json) await writeLine(io.stderr, outdatedLine(found.outdated));
   return found;
+}
+
+/**
+ * Where the one that runs now ends: what asks for the next one. It is started, but where a person has started this one: the
+ * state folder that another holds would keep that one from starting again. Answers undefined while there is none.
+ */
+export async function successor(io: CliIo): Promise<(signal: AbortSignal) => Promise<FoundControlPlane | undefined>> {
+  const folder = stateFolder(io.environment);
+  const byHand = await isStartedByHand(folder);
+  // An older version was told of already.
+  return (signal) => (byHand ? findControlPlane(folder, signal) : ownControlPlane(io, true, signal));
 }
 
 function outdatedLine({ version, background }: Outdated): string {

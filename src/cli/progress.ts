@@ -1,13 +1,14 @@
 /** Waiting for an operation, with its phases on standard error. */
 import type { Command } from 'commander';
-import type { ControlPlaneClient } from '../client/control-plane.ts';
+import { ControlPlaneClient } from '../client/control-plane.ts';
 import { waitForOperation } from '../client/wait.ts';
 import { InternalError, errorFromInfo } from '../protocol/errors.ts';
 import type { CarapaceEvent } from '../protocol/event.ts';
 import type { Operation } from '../protocol/operation.ts';
 import { Interrupted } from './failures.ts';
 import type { CliIo } from './io.ts';
-import { controlPlane, type CommonOptions } from './session.ts';
+import { successor } from './own-control-plane.ts';
+import type { CommonOptions } from './session.ts';
 
 export interface WaitOptions extends CommonOptions {
   readonly wait?: boolean;
@@ -37,8 +38,8 @@ export interface Followed {
 }
 
 /**
- * Waits until the operation has succeeded. This machine's own control plane is started again where it has ended, and goes
- * on with the operation.
+ * Waits until the operation has succeeded. This machine's own control plane is started again where it has ended, but
+ * for one that a person has started, and goes on with the operation.
  * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on
  */
 export async function follow(
@@ -49,7 +50,11 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<Followed> {
   let client = first;
-  const renew = async (): Promise<ControlPlaneClient> => (client = await controlPlane(io, options, signal));
+  const next = options.server === undefined ? await successor(io) : undefined;
+  const renew = async (): Promise<ControlPlaneClient> => {
+    const found = await next?.(signal);
+    return found === undefined ? client : (client = new ControlPlaneClient(found));
+  };
   const onEvent = (event: CarapaceEvent): void => {
     const isTold = event.type === 'progress' || (options.tellEnd === true && event.type === 'complete');
     if (!options.json && isTold) io.stderr.write(`${lineOf(event)}\n`);

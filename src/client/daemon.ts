@@ -54,6 +54,12 @@ export async function isControlPlaneAlive(stateFolder: string): Promise<boolean>
   return file !== undefined && isAlive(file);
 }
 
+/** Whether a person has started the control plane that the state folder names, and so starts it again. */
+export async function isStartedByHand(stateFolder: string): Promise<boolean> {
+  const file = await readDaemonFile(statePaths(stateFolder).daemonFile);
+  return file?.background === false;
+}
+
 /**
  * The control plane of this state folder, started where none runs. It outlives the caller, and ends by itself once it
  * is not needed. One of an older version is replaced where nothing runs and no person started it; else it is used, and

@@ -82,7 +82,11 @@ const QUESTION = 0x0100;
 const ANSWER = 0x8180;
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await sleep(2);
+  const deadline = performance.now() + 30_000;
+  while (!holds()) {
+    ok(performance.now() < deadline, 'waited in vain');
+    await sleep(2);
+  }
 }
 
 describe('The forwarder of names', () => {
