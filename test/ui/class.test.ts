@@ -197,8 +197,14 @@ describe('a class in VS Code', () => {
   });
 });
 
+/** An element, as far as it is looked at in the page. */
+interface Labelled {
+  getAttribute(name: string): string | null;
+}
+
 /** The icons that a row shows while the mouse is over it; all at once, for a row is drawn anew at any time. */
 async function actionsOf(row: Locator): Promise<string[]> {
-  const read = "(icons) => icons.map((icon) => icon.getAttribute('aria-label') ?? '')";
-  return row.locator('.action-label').evaluateAll<string[], undefined>(read);
+  return row
+    .locator('.action-label')
+    .evaluateAll((icons: Labelled[]) => icons.map((icon) => icon.getAttribute('aria-label') ?? ''));
 }

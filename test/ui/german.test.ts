@@ -41,8 +41,7 @@ describe('Carapace in German', () => {
     await bench.choice('Erste Schritte mit Carapace').click();
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).waitFor();
     // Beside its steps, where there is room, is the page of the one that is chosen, in a frame of its own.
-    await bench.command('View: Toggle Primary Side Bar Visibility');
-    await bench.view('Workshops').waitFor({ state: 'hidden' });
+    await bench.page.setViewportSize({ width: 1800, height: 800 });
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).click();
     await bench.until(
       async () =>

@@ -31,12 +31,14 @@ export interface TestWindow {
 
 /**
  * The terminal draws text into the page, not a picture, and a file is saved when the test saves it. Nothing comes by
- * itself and takes the focus, and a view's icon shows the view, also where it was there before.
+ * itself and takes the focus, or covers what is to be pressed, as tooltips do; and a view's icon shows the view, also where
+ * it was there before.
  */
 const FOR_TESTS = {
   'terminal.integrated.gpuAcceleration': 'off',
   'files.autoSave': 'off',
   'workbench.startupEditor': 'none',
+  'workbench.hover.delay': 3_600_000,
   'workbench.activityBar.iconClickBehavior': 'focus',
 };
 
