@@ -7,6 +7,8 @@ const LOOK_MS = 50;
 const PATIENCE_MS = 60_000;
 /** How long an icon may take to be there, and at rest, under the mouse; then the mouse goes to its row again. */
 const ICON_MS = 2_000;
+/** How long the palette may take to show what was looked for; then it is opened again. */
+const PALETTE_MS = 10_000;
 
 /** Of a choice in a list, without what stands beside and below it. */
 const LABEL = '.quick-input-list-row:first-child .label-name';
@@ -113,15 +115,27 @@ export class Workbench {
 
   /** The same for a command that asks something at the top of the window. */
   async begin(name: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.input.fill(`>${name}`);
-    await this.take(name);
+    // Enter takes what has the mark: until the list was filtered, that is what was used last.
+    await this.openPalette(name, this.marked(new RegExp(`^\\s*${name.replaceAll(/[.()]/g, '\\$&')}\\s*$`)));
+    await this.input.press('Enter');
   }
 
-  /** Takes by Enter what has the mark in a list. Until it was filtered, that is what was used last. */
-  async take(name: string): Promise<void> {
-    await this.marked(new RegExp(`^\\s*${name.replaceAll(/[.()]/g, '\\$&')}\\s*$`)).waitFor();
-    await this.input.press('Enter');
+  /** The palette closes when something else takes the focus, as what was opened just before may: then it is opened again. */
+  private async openPalette(search: string, shown: Locator): Promise<void> {
+    await this.until(
+      async () => {
+        await this.page.keyboard.press('F1');
+        const filtered = this.input.fill(`>${search}`, { timeout: PALETTE_MS });
+        return filtered
+          .then(() => shown.waitFor({ timeout: PALETTE_MS }))
+          .then(
+            () => 'shown',
+            (error: unknown) => String(error),
+          );
+      },
+      (seen) => seen === 'shown',
+      `"${search}" in the palette`,
+    );
   }
 
   /** Has VS Code open a link as the operating system would hand it over, and lets it be the extension's. */
@@ -139,10 +153,9 @@ export class Workbench {
 
   /** The commands that the palette finds, by their names as they are read aloud. */
   async commands(search: string): Promise<string[]> {
-    await this.page.keyboard.press('F1');
-    await this.input.fill(`>${search}`);
     // What fits is marked letter by letter: nothing is in a list that was not filtered yet.
-    await this.page.locator('.quick-input-list .monaco-list-row.focused .highlight').first().waitFor();
+    const fits = this.page.locator('.quick-input-list .monaco-list-row.focused .highlight');
+    await this.openPalette(search, fits.first());
     const labels = await this.page.locator(`.quick-input-list ${LABEL}`).allTextContents();
     await this.input.press('Escape');
     await this.quickInput.waitFor({ state: 'hidden' });
