@@ -12,9 +12,10 @@ import { RESULT_FILE, type Result } from './support/reporter.ts';
 import { SCREENSHOTS } from './support/screenshot.ts';
 import { STAGES, type Stage, type Step } from './support/stages.ts';
 
-type Counts = Omit<Result, 'ended'>;
+/** `failedOnce` is what failed first and passed when it was run once more. */
+type Counts = Omit<Result, 'ended'> & { readonly failedOnce: readonly string[] };
 
-const NONE: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const NONE: Counts = { passed: 0, failed: 0, skipped: 0, failures: [], failedOnce: [] };
 
 /** How long processes may take to end after the test that started them has passed. */
 const GRACE_MS = 5000;
@@ -47,7 +48,8 @@ function add(...all: Counts[]): Counts {
   const sum = (field: 'passed' | 'failed' | 'skipped'): number =>
     all.reduce((total, counts) => total + counts[field], 0);
   const failures = all.flatMap((counts) => counts.failures);
-  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped'), failures };
+  const failedOnce = all.flatMap((counts) => counts.failedOnce);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped'), failures, failedOnce };
 }
 
 function readResult(file: string): Result | undefined {
@@ -58,8 +60,18 @@ function readResult(file: string): Result | undefined {
   }
 }
 
-/** Runs one step; one that crashed, was too late, or tested nothing has failed. */
+/** Runs one step, and once more where it failed and may be. */
 async function runStep(step: Step, stage: Stage, run: Run): Promise<Counts> {
+  const first = await tryStep(step, stage, run);
+  if (first.failed === 0 || step.isTriedAgain !== true || run.interrupted.aborted) return first;
+  console.log('──── Failed, and is run once more.');
+  await endLeftovers(run.folder, GRACE_MS);
+  const second = await tryStep(step, stage, run);
+  return second.failed > 0 ? second : { ...second, failedOnce: first.failures };
+}
+
+/** One that crashed, was too late, or tested nothing has failed. */
+async function tryStep(step: Step, stage: Stage, run: Run): Promise<Counts> {
   const file = join(run.folder, 'result.json');
   rmSync(file, { force: true });
   const ending = await runCommand(step.command, {
@@ -89,11 +101,16 @@ async function runStage(stage: Stage, run: Run): Promise<Counts> {
   if (left.length > 0) counts = add(counts, failure(`left behind: ${left.join('; ')}`));
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`──── ${stage.name}: ${line(counts)} (${seconds} s)`);
-  return { ...counts, failures: counts.failures.map((told) => `${stage.name}: ${told}`) };
+  const inStage = (told: string): string => `${stage.name}: ${told}`;
+  return { ...counts, failures: counts.failures.map(inStage), failedOnce: counts.failedOnce.map(inStage) };
 }
 
 function line({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+function tell(heading: string, tests: readonly string[]): void {
+  if (tests.length > 0) console.log(`\n${heading}:\n${tests.map((told) => `  ${told}`).join('\n')}`);
 }
 
 function chooseStages(names: readonly string[]): readonly Stage[] {
@@ -116,6 +133,7 @@ for (const stage of stages) if (!run.interrupted.aborted) all.push(await runStag
 rmSync(run.folder, { recursive: true, force: true });
 const total = add(...all);
 // Once more, where whoever reads only the end of the output sees it.
-if (total.failed > 0) console.log(`\nFailed:\n${total.failures.map((told) => `  ${told}`).join('\n')}`);
+tell('Failed once, and passed when it was run again', total.failedOnce);
+tell('Failed', total.failures);
 console.log(`\n${line(total)}`);
 process.exitCode = total.failed > 0 || run.interrupted.aborted ? 1 : 0;

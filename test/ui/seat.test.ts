@@ -100,7 +100,7 @@ describe('a seat in VS Code', () => {
   });
 
   it('keeps its shell when the page is loaded again', async () => {
-    await bench.page.reload();
+    await window.reload();
     await bench.pressInRow('Seat 1,', 'Open Seat Terminal');
     await bench.terminalShows(/\$/);
     await bench.typeInTerminal('clear; echo reloaded=$((kept + 2))\n');

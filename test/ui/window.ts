@@ -22,6 +22,8 @@ export interface TestWindow {
   readonly home: string;
   /** The folder that is open in it. */
   readonly folder: string;
+  /** Loads the page anew, as "Reload Window" does, and returns once it takes keys and the mouse. */
+  reload(): Promise<void>;
   /** Closes the page as a person closes a window. */
   closePage(): Promise<void>;
   /** Opens it again with what it has kept. */
@@ -58,8 +60,12 @@ export async function openPage(browser: Browser, url: string, language?: string)
 async function openIn(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url, { timeout: WINDOW_MS });
-  await page.locator('.activitybar .action-label[aria-label^="Carapace"]').waitFor({ timeout: WINDOW_MS });
+  await drawn(page);
   return page;
+}
+
+async function drawn(page: Page): Promise<void> {
+  await page.locator('.activitybar .action-label[aria-label^="Carapace"]').waitFor({ timeout: WINDOW_MS });
 }
 
 /** A port that nobody listens on, now. */
@@ -99,6 +105,10 @@ export async function openWindow({ environment, settings, language }: WindowOpti
     },
     home,
     folder: place.sample,
+    reload: async () => {
+      await page.reload({ timeout: WINDOW_MS });
+      await drawn(page);
+    },
     closePage: () => page.close(),
     openAgain: async () => (page = await openIn(page.context(), url)),
     close: async () => {
