@@ -36,6 +36,7 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     if (child.pid !== undefined) kill(-child.pid);
   };
   stop.addEventListener('abort', end, { signal: ended.signal });
+  if (stop.aborted) end();
   try {
     return await new Promise<Ending>((resolve) => {
       child.once('error', (error) => resolve({ code: 1, reason: error.message }));
