@@ -26,6 +26,13 @@ export function localTime(iso: string): string {
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
+/** As {@link localTime}, to the millisecond: `2026-03-04 17:00:05.789`. */
+export function localInstant(iso: string): string {
+  const time = new Date(iso);
+  const seconds = String(time.getSeconds()).padStart(2, '0');
+  return `${localTime(iso)}:${seconds}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+}
+
 /** What the seats of a workshop are, such as `MicroVMs (QEMU, KVM)`. */
 export function seatsAre({ runtime, workers }: Workshop): string {
   return runtimeText(runtime, workers[0]?.accelerated);

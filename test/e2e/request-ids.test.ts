@@ -145,7 +145,10 @@ describe('the id of a request', function () {
       return followers.every(({ text }) => text().includes('\n')) ? true : undefined;
     });
     const [people, programs] = followers.map(({ text }) => text().split('\n')[0] ?? '');
-    assert.match(people ?? '', /^\d\d:\d\d:\d\d\.\d{3} serve info {2}request {2}request_id=followed-1 {2}method=GET/);
+    assert.match(
+      people ?? '',
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} serve info {2}request {2}request_id=followed-1 {2}method=GET/,
+    );
     assert.equal((JSON.parse(programs ?? '') as Line).request_id, 'followed-1');
     for (const { child } of followers) {
       const closed = once(child, 'close');

@@ -1,5 +1,6 @@
 /** One line of a log, as a person reads it and as a filter looks at it. Pure. */
 import * as z from 'zod/mini';
+import { localInstant } from '../render.ts';
 
 /** What the processes write; everything else of a line is told as it is. */
 const lineSchema = z.looseObject({
@@ -48,20 +49,26 @@ export function entryJson({ log, text, fields }: Entry): string {
 /** Known to every reader, or told before. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err']);
 
-/** `12:34:56.789 serve warn  request refused  path=/api/x status=404`, and the error's message below. */
+/** As wide as a time, so that what has none stands below what has one. */
+const NO_TIME = ' '.repeat('2026-03-04 12:34:56.789'.length);
+
+/**
+ * `2026-03-04 12:34:56.789 serve warn  request refused  path=/api/x status=404`, in local time, and the error's message
+ * below.
+ */
 export function entryText({ log, text, fields }: Entry): string {
-  if (fields === undefined) return `${' '.repeat(12)} ${log}  ${text}`;
+  if (fields === undefined) return `${NO_TIME} ${log}  ${text}`;
   const more = Object.entries(fields)
     .filter(([name]) => !LEFT_OUT.has(name))
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  const time = /T(\d\d:\d\d:\d\d\.\d{3})/.exec(fields.time)?.[1] ?? fields.time;
+  const time = Number.isNaN(Date.parse(fields.time)) ? fields.time : localInstant(fields.time);
   const head = `${time} ${log} ${fields.level.padEnd(5)} ${fields.msg ?? ''}`;
   return [head, ...more].join('  ') + errorText(fields['err']);
 }
 
 function errorText(error: unknown): string {
   const told = z.looseObject({ message: z.string() }).safeParse(error);
-  return told.success ? `\n${' '.repeat(13)}${told.data.message}` : '';
+  return told.success ? `\n${NO_TIME} ${told.data.message}` : '';
 }
 
 /**
