@@ -267,6 +267,27 @@ describe('a seat from the command line', function () {
     assert.match(await home.expect('logs'), /==> .*serve\.log/);
     assert.match(await home.expect('status'), /status: ok/);
   });
+
+  it('is looked into by the doctor, which reads the store while its control plane holds it, and after a crash', async () => {
+    const store = async (): Promise<{ ok: boolean; said: string } | undefined> => {
+      const { stdout, stderr } = await home.run(['doctor', 'machine', '--json']);
+      assert.equal(stderr, '');
+      const { machine } = JSON.parse(stdout) as { machine: { what: string; ok: boolean; said: string }[] };
+      return machine.find(({ what }) => what === 'store');
+    };
+    const seen = { what: 'store', ok: true, said: '1 workshop, 0 unfinished operations', next: null };
+    assert.deepEqual(await store(), seen);
+    assert.equal((await listed(home)).length, 1);
+    const pid = controlPlaneOf(home);
+    process.kill(pid, 'SIGKILL');
+    await home.settled(() => !processesNaming(home.folder).some((one) => one.pid === pid));
+    const path = join(home.folder, 'store.db');
+    const parts = (): Buffer[] => [path, `${path}-wal`].map((part) => readFileSync(part));
+    const before = parts();
+    assert.deepEqual(await store(), seen);
+    assert.deepEqual(parts(), before);
+    assert.equal((await listed(home)).length, 1);
+  });
 });
 
 describe('bin/carapace', () => {

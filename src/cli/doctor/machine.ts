@@ -8,14 +8,8 @@ import { isAlive } from '../../lib/process-identity.ts';
 import { statePaths } from '../../lib/state-folder.ts';
 import { VERSION } from '../../lib/version.ts';
 import { daemonFileSchema, type DaemonFile } from '../../protocol/daemon.ts';
-
-/** One thing that was looked at; `next` says what to do where it is not well. */
-export interface Finding {
-  readonly what: 'node' | 'state_folder' | 'disk' | 'control_plane' | 'port';
-  readonly ok: boolean;
-  readonly said: string;
-  readonly next: string | null;
-}
+import { bad, well, type Finding } from './finding.ts';
+import { storeFinding } from './store.ts';
 
 /** The least of Node that all of our libraries run on. */
 const NODE_FLOOR = [22, 19] as const;
@@ -23,14 +17,6 @@ const NODE_FLOOR = [22, 19] as const;
 const LEAST_FREE_BYTES = 1024 ** 3;
 const DEFAULT_PORT = 8080;
 const GIB = 1024 ** 3;
-
-function well(what: Finding['what'], said: string): Finding {
-  return { what, ok: true, said, next: null };
-}
-
-function bad(what: Finding['what'], said: string, next: string): Finding {
-  return { what, ok: false, said, next };
-}
 
 /** Pure, for its test. */
 export function nodeFinding(version: string): Finding {
@@ -113,6 +99,7 @@ export async function examineMachine(folder: string): Promise<Finding[]> {
     nodeFinding(process.version),
     await folderFinding(folder),
     await diskFinding(folder),
+    await storeFinding(folder),
     daemonFinding(running),
     await portFinding(running),
   ];
@@ -122,6 +109,7 @@ const TITLES: Readonly<Record<Finding['what'], string>> = {
   node: 'Node',
   state_folder: 'State folder',
   disk: 'Disk',
+  store: 'Store',
   control_plane: 'Control plane',
   port: 'Port',
 };

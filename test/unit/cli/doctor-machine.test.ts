@@ -21,7 +21,7 @@ describe('what the doctor says of the machine', () => {
     const { machine } = JSON.parse(stdout) as { machine: { what: string; ok: boolean }[] };
     assert.deepEqual(
       machine.map(({ what, ok }) => [what, ok]),
-      ['node', 'state_folder', 'disk', 'control_plane', 'port'].map((what) => [what, true]),
+      ['node', 'state_folder', 'disk', 'store', 'control_plane', 'port'].map((what) => [what, true]),
     );
     assert.equal(code, 0);
   });
@@ -45,6 +45,6 @@ describe('what the doctor says of the machine', () => {
       machineText([daemonFinding({ url, version: '0.0.1' })]),
       /Control plane +BAD .*version 0\.0\.1\n +This is version/,
     );
-    assert.ok((await examineMachine(folder)).length === 5);
+    assert.ok((await examineMachine(folder)).length === 6);
   });
 });
