@@ -1,14 +1,19 @@
 /** How to reach a server of ours, and how to know that it is the right one. */
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
+import type { ProcessIdentity } from '../lib/process-identity.ts';
 import { InvalidInputError } from '../protocol/errors.ts';
 import { REASON } from './unreachable.ts';
 
-/** `url` is the server's base address, `token` its bearer token ('' for none), `certificate` the PEM to pin. */
+/**
+ * `url` is the server's base address, `token` its bearer token ('' for none), `certificate` the PEM to pin. `process` is
+ * the server itself, where it is of this machine: once it has ended nothing is sent, for anybody may listen there by then.
+ */
 export interface Connection {
   readonly url: string;
   readonly token: string;
   readonly certificate?: string;
+  readonly process?: ProcessIdentity;
 }
 
 /** The options of `node:tls` that trust one certificate and nothing else. */

@@ -101,7 +101,8 @@ async function findCurrent(
 
 async function reach(file: DaemonFile, version: string, signal?: AbortSignal): Promise<FoundControlPlane | undefined> {
   if (!isAlive(file)) return undefined;
-  const connection = { url: file.url, token: file.token };
+  const { url, token, pid, start_time } = file;
+  const connection = { url, token, process: { pid, start_time } };
   try {
     await new ControlPlaneClient(connection).health(signal);
   } catch (error) {

@@ -4,6 +4,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { Readable, type Writable } from 'node:stream';
 import type * as z from 'zod/mini';
+import { isAlive } from '../lib/process-identity.ts';
 import { REQUEST_ID_HEADER, currentRequestId } from '../lib/request-id.ts';
 import { CarapaceError, InvalidInputError, errorFromAnswer } from '../protocol/errors.ts';
 import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
@@ -148,6 +149,8 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
   }
 
   #begin(request: HttpRequest, signal: AbortSignal, reuse: boolean): http.ClientRequest {
+    const { process, token } = this.#connection;
+    if (process !== undefined && !isAlive(process)) throw this.#unreachable('has ended', REASON.ended);
     const secure = this.#base.protocol === 'https:';
     const options: https.RequestOptions = {
       protocol: this.#base.protocol,
@@ -155,7 +158,7 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
       port: this.#base.port,
       method: request.method,
       path: this.#base.pathname.replace(/\/+$/, '') + request.path,
-      headers: { ...headersOf(request), ...authorization(this.#connection.token) },
+      headers: { ...headersOf(request), ...authorization(token) },
       agent: reuse ? this.#agent : false,
       signal,
       ...this.#tls,
@@ -175,7 +178,7 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
     return new UnreachableError(message, reason, { cause });
   }
 
-  #unreachable(what: string, reason: string, cause: unknown): UnreachableError {
+  #unreachable(what: string, reason: string, cause?: unknown): UnreachableError {
     const message = `${this.#peer.name} at ${this.#connection.url} ${what}. ${this.#peer.advice}`;
     return new UnreachableError(message, reason, { cause });
   }

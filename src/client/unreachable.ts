@@ -6,6 +6,8 @@ import type { Translate } from './translate.ts';
 export const REASON = {
   /** It did not answer in time. */
   late: 'NO_ANSWER',
+  /** Its process has ended. */
+  ended: 'ENDED',
   /** It answered, but not as a server of ours does. */
   foreign: 'NOT_OURS',
   /** It shows another certificate than the pinned one. */

@@ -60,8 +60,11 @@ describe('the control plane of this machine', () => {
 
   it('is found by its file while its process lives and answers', async () => {
     assert.equal(await findControlPlane(folder), undefined);
+    const connection = { url: server.url, token: 'secret', process: ownIdentity() };
     await daemonFile({});
-    assert.deepEqual(await findControlPlane(folder), { url: server.url, token: 'secret' });
+    assert.deepEqual(await findControlPlane(folder), connection);
+    await daemonFile({ background: true });
+    assert.deepEqual(await findControlPlane(folder), connection);
   });
 
   it('is not started where its state cannot be kept, and says where and why', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +9,7 @@ import { afterEach, describe, it } from 'mocha';
 import * as z from 'zod/mini';
 import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
 import { HttpTransport, MAX_JSON_BYTES } from '../../../src/client/http.ts';
+import { processStartTime } from '../../../src/lib/process-identity.ts';
 import {
   ChangedError,
   InvalidInputError,
@@ -53,6 +56,31 @@ describe('HttpTransport', () => {
     assert.equal(seen.request?.url, path);
     assert.equal(seen.request.headers.authorization, 'Bearer secret');
     assert.equal(seen.body, '{"é":1}');
+  });
+
+  it('sends nothing to an address of this machine once the process that it was of has ended', async () => {
+    let requests = 0;
+    const server = await start((_, response) => {
+      requests += 1;
+      answer(response, 200, { answer: 42 });
+    });
+    const child = spawn('sleep', ['60']);
+    const { pid = 0 } = child;
+    const process = { pid, start_time: processStartTime(pid) ?? '' };
+    const bound = new HttpTransport({ url: server.url, token: 'secret', process }, peer);
+    for (const method of ['GET', 'POST'] as const) await bound.json(schema, { method, path: '/' });
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    for (const method of ['GET', 'POST'] as const) {
+      await assert.rejects(bound.json(schema, { method, path: '/' }), (error) => {
+        assert.ok(error instanceof UnreachableError);
+        assert.equal(error.reason, REASON.ended);
+        assert.equal(error.message, `The test server at ${server.url} has ended. Start it.`);
+        return true;
+      });
+    }
+    assert.equal(requests, 2);
   });
 
   it('keeps a path that the address has, and sends no Authorization without a token', async () => {
