@@ -21,8 +21,12 @@ export const EXIT_HELD_BY_ANOTHER = 3;
 export const EXIT_DISK_FULL = 6;
 const LOG_TAIL_BYTES = 4_096;
 
-/** How to reach the control plane of this machine, and what is outdated about it, where it is older than its client. */
+/**
+ * How to reach the control plane of this machine; `byHand` where a person has started it, and so starts it again; what is
+ * outdated about it, where it is older than its client.
+ */
 export interface FoundControlPlane extends Connection {
+  readonly byHand?: true;
   readonly outdated?: Outdated;
 }
 
@@ -110,7 +114,11 @@ async function reach(file: DaemonFile, version: string, signal?: AbortSignal): P
     throw error;
   }
   const outdated = outdatedOf(file, version);
-  return outdated === undefined ? connection : { ...connection, outdated };
+  return {
+    ...connection,
+    ...(file.background === false && { byHand: true }),
+    ...(outdated !== undefined && { outdated }),
+  };
 }
 
 /** Where a control plane that was started in the background writes. */

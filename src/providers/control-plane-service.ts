@@ -84,6 +84,11 @@ export class ControlPlaneService {
     return this.#known?.connection.outdated;
   }
 
+  /** Whether a person has started the control plane that is used, and so starts it again. */
+  get isByHand(): boolean {
+    return this.#known?.connection.byHand === true;
+  }
+
   /** Begins to look for a control plane and to follow it. Starts none. */
   start(): void {
     void this.#followForEver(this.#lifetime.signal);

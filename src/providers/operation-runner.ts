@@ -31,13 +31,13 @@ export interface RunOptions {
 
 export class OperationRunner {
   readonly #vs: Pick<typeof vscode, 'l10n' | 'window' | 'ProgressLocation'>;
-  readonly #service: Pick<ControlPlaneService, 'client'>;
+  readonly #service: Pick<ControlPlaneService, 'client' | 'current' | 'isByHand'>;
   readonly #log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>;
   readonly #lifetime = new AbortController();
 
   constructor(
     vs: Pick<typeof vscode, 'l10n' | 'window' | 'ProgressLocation'>,
-    service: Pick<ControlPlaneService, 'client'>,
+    service: Pick<ControlPlaneService, 'client' | 'current' | 'isByHand'>,
     log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>,
   ) {
     this.#vs = vs;
@@ -76,6 +76,7 @@ export class OperationRunner {
       report(t('connecting…'));
       const client = await this.#service.client(AbortSignal.any([asked.signal, this.#lifetime.signal]));
       asked.signal.throwIfAborted();
+      const { isByHand } = this.#service;
       const begun = await begin(client);
       if (begun.operation === null) return ok(begun);
       const { id, title } = begun.operation;
@@ -86,7 +87,8 @@ export class OperationRunner {
       };
       asked.signal.addEventListener('abort', cancel, { once: true });
       if (asked.signal.aborted) cancel();
-      const ended = await this.#wait(client, id, this.#reporter(id, report));
+      const reporter = this.#reporter(id, report);
+      const ended = await (isByHand ? this.#waitForPerson(client, id, reporter) : this.#wait(client, id, reporter));
       this.#log.info(`${id}: ${ended.status}`);
       return outcomeOf(ended, { ...begun, operation: ended });
     } finally {
@@ -147,6 +149,17 @@ export class OperationRunner {
         client = await this.#service.client(signal);
       }
     }
+  }
+
+  /** The same where a person had started the one that died: the state folder that another holds would keep it from coming back. */
+  #waitForPerson(
+    client: ControlPlaneClient,
+    operationId: string,
+    onEvent: (event: CarapaceEvent) => void,
+  ): Promise<Operation> {
+    const { signal } = this.#lifetime;
+    const renew = () => this.#service.current(signal);
+    return waitForOperation(client, operationId, { signal, onEvent, patienceMs: GIVE_UP_MS, renew });
   }
 
   async #cancel(operationId: string): Promise<void> {

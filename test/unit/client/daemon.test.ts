@@ -67,6 +67,11 @@ describe('the control plane of this machine', () => {
     assert.deepEqual(await findControlPlane(folder), connection);
   });
 
+  it('is known to be one that a person has started', async () => {
+    await daemonFile({ background: false });
+    assert.equal((await findControlPlane(folder))?.byHand, true);
+  });
+
   it('is not started where its state cannot be kept, and says where and why', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');

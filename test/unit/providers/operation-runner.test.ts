@@ -34,7 +34,7 @@ class FakeOperations {
   }
 }
 
-function setUp(operations = new FakeOperations()) {
+function setUp(operations = new FakeOperations(), isByHand = false) {
   const cancel = new fakeVscode.EventEmitter<undefined>();
   const token = { isCancellationRequested: false, onCancellationRequested: cancel.event };
   const reported: string[] = [];
@@ -50,16 +50,23 @@ function setUp(operations = new FakeOperations()) {
     },
   } as unknown as typeof vscode.window;
   let connections = 0;
+  let looks = 0;
   const service = {
     client: (signal?: AbortSignal) => {
       connections += 1;
       signal?.throwIfAborted();
       return Promise.resolve(operations.client);
     },
+    isByHand,
+    current: () => {
+      looks += 1;
+      if (looks > 1) operations.drops = 0;
+      return looks > 1 ? Promise.resolve(operations.client) : Promise.reject(new UnavailableError('None runs.'));
+    },
   };
   const log = { info: (line: string) => logged.push(line), warn: (line: string) => logged.push(line) };
   const runner = new OperationRunner({ ...fakeVscode, window }, service, log);
-  return { runner, operations, cancel, reported, logged, titles, connections: () => connections };
+  return { runner, operations, cancel, reported, logged, titles, connections: () => connections, looks: () => looks };
 }
 
 const begin = () => Promise.resolve({ operation: operation() });
@@ -131,6 +138,16 @@ describe('an operation under a notification', () => {
     const { runner, reported } = setUp(operations);
     await runner.run('x', begin);
     assert.deepEqual(reported, ['connecting…', 'Starting the agent', 'Seat 1 of 1']);
+  });
+
+  it('is waited for, and no control plane started, where a person had started the one that died', async () => {
+    const operations = new FakeOperations();
+    // Until the next one is found.
+    operations.drops = Infinity;
+    operations.end.resolve({ status: 'succeeded' });
+    const { runner, connections, looks } = setUp(operations, true);
+    assert.equal((await runner.run('x', begin)).status, 'ok');
+    assert.deepEqual([connections(), looks()], [1, 2]);
   });
 
   it('is begun again where no answer came, by the next control plane, if that is the same as once', async () => {
