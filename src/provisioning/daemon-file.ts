@@ -11,21 +11,26 @@ export async function writeDaemonFile(path: string, url: string, token: string, 
   await writeFileAtomic(path, `${JSON.stringify(file)}\n`, 0o600);
 }
 
-/** Removes the file where it still names this process with this token. */
-export async function removeDaemonFile(path: string, token: string): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return;
-  }
-  const file = daemonFileSchema.safeParse(parse(text));
-  if (file.success && file.data.pid === process.pid && file.data.token === token) await rm(path, { force: true });
+/**
+ * The port of the control plane in the background that was killed and so has left its file: open pages and links look for
+ * the next one there. Its token is not taken over: whoever listened there meanwhile may have been sent it.
+ */
+export async function portLeftBehind(path: string): Promise<number | undefined> {
+  const file = await readDaemonFile(path);
+  const port = file?.background === true ? Number(new URL(file.url).port) : 0;
+  return port === 0 ? undefined : port;
 }
 
-function parse(text: string): unknown {
+/** Removes the file where it still names this process with this token. */
+export async function removeDaemonFile(path: string, token: string): Promise<void> {
+  const file = await readDaemonFile(path);
+  if (file?.pid === process.pid && file.token === token) await rm(path, { force: true });
+}
+
+/** Undefined where there is none, or none that is whole. */
+async function readDaemonFile(path: string): Promise<DaemonFile | undefined> {
   try {
-    return JSON.parse(text);
+    return daemonFileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {
     return undefined;
   }

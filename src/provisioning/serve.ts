@@ -9,7 +9,7 @@ import { statePaths } from '../lib/state-folder.ts';
 import { VERSION } from '../lib/version.ts';
 import { DiskFullError, UnavailableError, type CarapaceError } from '../protocol/errors.ts';
 import { ControlPlane } from './control-plane.ts';
-import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
+import { portLeftBehind, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { untilIdle } from './idle-exit.ts';
 import { BROWSER_FILES, readBrowserFiles } from './http/browser-files.ts';
 import { boundConnections, connectionBounds } from './http/connection-bounds.ts';
@@ -87,7 +87,9 @@ async function start(options: ServeOptions, log: Logger): Promise<Serving> {
   };
   try {
     if (outer !== undefined) publicly?.listensAt(await listen(outer, host, port, 'https'));
-    const url = outer === undefined ? await listen(server, host, port) : await listen(server, DEFAULT_HOST, 0);
+    const left = background && port === 0 ? await portLeftBehind(paths.daemonFile) : undefined;
+    const url =
+      outer === undefined ? await listenAgain(server, host, left, port) : await listen(server, DEFAULT_HOST, 0);
     // Before anybody can know the token: what is begun from now on was not left by an earlier control plane.
     controlPlane.start();
     await writeDaemonFile(paths.daemonFile, url, token, background).catch((error: unknown) => {
@@ -128,6 +130,18 @@ function folderError(folder: string, error: unknown): unknown {
   };
   const other = `The state folder ${folder} cannot be used (${error.message}). Check its path and its permissions.`;
   return reason[String(error.code)] ?? new UnavailableError(other, undefined, { cause: error });
+}
+
+/** Listens where the one before did, if that can still be had, else on the other port. @throws as {@link listen} does */
+async function listenAgain(server: HttpService, host: string, left: number | undefined, port: number): Promise<string> {
+  if (left !== undefined) {
+    try {
+      return await listen(server, host, left);
+    } catch (error) {
+      server.log.warn({ err: error, port: left }, 'the port of the control plane before cannot be had again');
+    }
+  }
+  return listen(server, host, port);
 }
 
 /** @throws UnavailableError where the address cannot be listened on */

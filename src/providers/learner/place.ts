@@ -20,7 +20,7 @@ export interface PlaceOptions {
 
 /**
  * A code alone is one of this editor's own control plane, which is started where none runs. So is a link to it: its
- * address changes with each start.
+ * address may be another after each start.
  * @throws InvalidInputError for a server that would get codes and names in the clear; UnavailableError
  */
 export async function placeOf(
