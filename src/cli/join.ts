@@ -6,7 +6,13 @@ import { english } from '../client/english.ts';
 import { toldToLearner } from '../client/unreachable.ts';
 import { stateFolder } from '../lib/state-folder.ts';
 import { joinRequestSchema, type Access, type Joined } from '../protocol/access.ts';
-import { CarapaceError, ForbiddenError, UnauthorizedError, UnavailableError } from '../protocol/errors.ts';
+import {
+  CarapaceError,
+  ForbiddenError,
+  InvalidInputError,
+  UnauthorizedError,
+  UnavailableError,
+} from '../protocol/errors.ts';
 import { randomText } from '../protocol/names.ts';
 import { parseRequest } from './arguments.ts';
 import { attach } from './attach.ts';
@@ -67,7 +73,10 @@ function requestOf(code: string, name: string | undefined, rejoinCode: string | 
   return { code, ...(name !== undefined && { name }), ...(rejoinCode !== undefined && { rejoin_code: rejoinCode }) };
 }
 
-/** The server of the link, else the one that was named, else this machine's own. Joining needs no token. */
+/**
+ * The server of the link, else the one that was named, else this machine's own. Joining needs no token.
+ * @throws InvalidInputError for a fingerprint that nothing can be compared with, and what {@link trustServer} throws
+ */
 async function connectionFor(
   io: CliIo,
   server: string | undefined,
@@ -78,6 +87,10 @@ async function connectionFor(
   if (url !== undefined) {
     const certificate = await trustServer(io, url, options.fingerprint, signal);
     return { ...namedServer(io, url), token: '', ...(certificate !== undefined && { certificate }) };
+  }
+  if (options.fingerprint !== undefined) {
+    const message = 'A code alone leads to this machine, which shows no certificate to compare with --fingerprint.';
+    throw new InvalidInputError(`${message} Give the whole link, or leave that out.`, { path: 'fingerprint' });
   }
   return ownControlPlane(io, options.json ?? false, signal);
 }

@@ -23,6 +23,20 @@ export interface PinnedTls {
 }
 
 /**
+ * What pins the certificate of a server; undefined where there is none to pin. Without TLS nothing shows a certificate, and
+ * to go on would be to speak in the clear to a server that was to be proved.
+ * @throws InvalidInputError where the text is no PEM certificate, or the address is not one of HTTPS
+ */
+export function pinnedTls(address: string, certificate: string | undefined): PinnedTls | undefined {
+  if (certificate === undefined) return undefined;
+  if (URL.parse(address)?.protocol === 'https:') return pinCertificate(certificate);
+  throw new InvalidInputError(
+    `A certificate is pinned for ${address}, but only an address that begins with https:// shows one, so nothing was ` +
+      'sent to it. Join again with a link that begins with https://.',
+  );
+}
+
+/**
  * Pins a certificate by its SHA-256 fingerprint. The host name is not compared: a worker has no name, and the
  * certificate came to us over a connection that is trusted already.
  * @throws InvalidInputError where the text is no PEM certificate

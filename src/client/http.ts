@@ -7,7 +7,7 @@ import type * as z from 'zod/mini';
 import { isAlive } from '../lib/process-identity.ts';
 import { REQUEST_ID_HEADER, currentRequestId } from '../lib/request-id.ts';
 import { CarapaceError, InvalidInputError, errorFromAnswer } from '../protocol/errors.ts';
-import { authorization, pinCertificate, type Connection, type PinnedTls } from './connection.ts';
+import { authorization, pinnedTls, type Connection, type PinnedTls } from './connection.ts';
 import type { Transport, TransportRequest } from './transport.ts';
 import { LocalStreamError, isNetworkError, join, readBounded } from './http-body.ts';
 import { parseJson } from './parse-json.ts';
@@ -35,18 +35,15 @@ export class HttpTransport implements Transport<Uint8Array | Readable> {
   readonly #tls: PinnedTls | undefined;
   readonly #agent: http.Agent;
 
-  /** @throws InvalidInputError where the connection's URL or certificate is none */
+  /** @throws InvalidInputError where the connection's URL or certificate is none, or a certificate goes with plain HTTP */
   constructor(connection: Connection, peer: Peer) {
     this.#connection = connection;
     this.#peer = peer;
     this.#base = parseBase(connection.url);
+    this.#tls = pinnedTls(connection.url, connection.certificate);
     const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_SOCKETS };
-    if (this.#base.protocol === 'https:') {
-      this.#tls = connection.certificate === undefined ? undefined : pinCertificate(connection.certificate);
-      this.#agent = new https.Agent({ ...options, ...this.#tls });
-    } else {
-      this.#agent = new http.Agent(options);
-    }
+    const secure = this.#base.protocol === 'https:';
+    this.#agent = secure ? new https.Agent({ ...options, ...this.#tls }) : new http.Agent(options);
   }
 
   /** Sends a request and parses its JSON answer. @throws the typed error of a refusal, UnavailableError */

@@ -21,7 +21,7 @@ const PEER: Peer = { name: 'The seat', advice: 'Check that its workshop runs; th
 /** Unpacking goes on for a while when all has been sent. */
 const ARCHIVE_IDLE_MS = 300_000;
 
-/** The way into a seat over HTTP. @throws InvalidInputError where the access's endpoint or certificate is none */
+/** The way into a seat over HTTP. @throws InvalidInputError where the access's endpoint or certificate is none, or they do not fit */
 export function seatTransport({ endpoint, token, certificate }: Access): HttpTransport {
   return new HttpTransport({ url: endpoint, token, ...(certificate !== undefined && { certificate }) }, PEER);
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { Access } from '../../protocol/access.ts';
 import { UnavailableError, errorFromAnswer, type CarapaceError } from '../../protocol/errors.ts';
-import { authorization, pinCertificate } from '../connection.ts';
+import { authorization, pinnedTls } from '../connection.ts';
 import type { Frame } from './dialect.ts';
 import { HANDSHAKE_TIMEOUT_MS, MAX_FRAME_BYTES, type SocketHandlers, type TerminalSocket } from './terminal-socket.ts';
 
@@ -11,7 +11,7 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 /** What `ws` says of a server that has selected none of the subprotocols. */
 const NO_SUBPROTOCOL = 'Server sent no subprotocol';
 
-/** See `OpenSocket`. */
+/** See `OpenSocket`. @throws InvalidInputError where the access's certificate is none, or goes with plain HTTP */
 export function openNodeSocket(
   access: Access,
   path: string,
@@ -35,7 +35,7 @@ class NodeSocket implements TerminalSocket {
       maxPayload: MAX_FRAME_BYTES,
     } satisfies ClientOptions;
     // With the request itself: VS Code puts an agent of its own in the place of any other, for proxies.
-    const pinned = access.certificate === undefined ? {} : pinCertificate(access.certificate);
+    const pinned = pinnedTls(access.endpoint, access.certificate);
     const url = access.endpoint.replace(/^http/, 'ws').replace(/\/+$/, '') + path;
     this.#socket = new WebSocket(url, [...subprotocols], { ...options, ...pinned });
     this.#listen();

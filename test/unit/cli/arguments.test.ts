@@ -60,6 +60,16 @@ describe('arguments of the command line', () => {
       ['join', 'http://example.org/join#ABCD2345'],
       /without encryption.*https/,
     ],
+    [
+      'a fingerprint for a server without encryption',
+      ['join', 'http://127.0.0.1:9/join#ABCD2345', '--fingerprint', 'ab'.repeat(32)],
+      /has no certificate of its own to compare/,
+    ],
+    [
+      'a fingerprint for a code alone',
+      ['join', 'ABCD-2345', '--fingerprint', 'ab'.repeat(32)],
+      /shows no certificate to compare/,
+    ],
     ['a learner of 65 characters', ['join', 'ABCD-2345', '--name', 'x'.repeat(65)], /"name".*at most 64/],
     ['a port that is none', ['serve', '--port', '65536'], /from 0 to 65535/],
     ['lines that are none', ['logs', '--lines', 'many'], /lines/],

@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { afterEach, describe, it } from 'mocha';
 import * as z from 'zod/mini';
+import { ControlPlaneClient } from '../../../src/client/control-plane.ts';
+import { seatTransport } from '../../../src/client/seat-files.ts';
 import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
 import { HttpTransport, MAX_JSON_BYTES } from '../../../src/client/http.ts';
 import { processStartTime } from '../../../src/lib/process-identity.ts';
@@ -220,6 +222,28 @@ describe('HttpTransport', () => {
     await assert.rejects(get(), /shows a certificate that nobody known here vouches for/);
     assert.deepEqual(asked, ['Bearer secret']);
     assert.throws(() => new HttpTransport({ url: server.url, token: '', certificate: 'x' }, peer), InvalidInputError);
+  });
+
+  it('refuses a certificate for an address without TLS, and sends nothing there', async () => {
+    const asked: string[] = [];
+    const server = await start(({ url = '' }, response) => {
+      asked.push(url);
+      answer(response, 200, { answer: 1 });
+    });
+    const connection = { url: server.url, token: 'secret', certificate: certificate('one') };
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const access = { endpoint: server.url, token: 'secret', certificate: certificate('one'), expires_at };
+    for (const make of [
+      () => new HttpTransport(connection, peer),
+      () => new ControlPlaneClient(connection),
+      () => seatTransport(access),
+    ]) {
+      assert.throws(
+        make,
+        (error) => error instanceof InvalidInputError && error.message.includes('begins with https:'),
+      );
+    }
+    assert.deepEqual(asked, []);
   });
 
   it('refuses an address that is none', () => {

@@ -13,6 +13,7 @@ import {
   ConflictError,
   ForbiddenError,
   InternalError,
+  InvalidInputError,
   NotFoundError,
   TooLargeError,
   UnauthorizedError,
@@ -358,5 +359,15 @@ describe('SeatTerminal', () => {
     await until(() => right.states.includes('connected'));
     assert.ok(!wrong.states.includes('connected'));
     assert.equal(seat.visits.length, 1);
+  });
+
+  it('opens nothing where a certificate is to be pinned and the endpoint is without TLS', async () => {
+    const seat = await scripted();
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const access = { endpoint: seat.server.url, certificate: certificate('one'), token: 't', expires_at };
+    const refused = open(seat, { getAccess: () => Promise.resolve(access) });
+    await until(() => refused.failure !== undefined);
+    assert.ok(refused.failure instanceof InvalidInputError);
+    assert.equal(seat.visits.length, 0);
   });
 });
