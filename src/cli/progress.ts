@@ -1,6 +1,7 @@
 /** Waiting for an operation, with its phases on standard error. */
 import type { Command } from 'commander';
 import { ControlPlaneClient } from '../client/control-plane.ts';
+import { CrashLoopError, MAX_RESTARTS } from '../client/restarts.ts';
 import { waitForOperation } from '../client/wait.ts';
 import { InternalError, errorFromInfo } from '../protocol/errors.ts';
 import type { CarapaceEvent } from '../protocol/event.ts';
@@ -40,7 +41,8 @@ export interface Followed {
 /**
  * Waits until the operation has succeeded. This machine's own control plane is started again where it has ended, but
  * for one that a person has started, and goes on with the operation.
- * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on
+ * @throws the operation's error; Interrupted on Ctrl-C, and the operation goes on; InternalError where the control plane
+ * dies of it each time
  */
 export async function follow(
   io: CliIo,
@@ -50,10 +52,14 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<Followed> {
   let client = first;
+  let token: string | undefined;
   const next = options.server === undefined ? await successor(io) : undefined;
   const renew = async (): Promise<ControlPlaneClient> => {
     const found = await next?.(signal);
-    return found === undefined ? client : (client = new ControlPlaneClient(found));
+    // Each start makes a token of its own.
+    if (found === undefined || found.token === token) return client;
+    token = found.token;
+    return (client = new ControlPlaneClient(found));
   };
   const onEvent = (event: CarapaceEvent): void => {
     const isTold = event.type === 'progress' || (options.tellEnd === true && event.type === 'complete');
@@ -63,6 +69,7 @@ export async function follow(
   try {
     ended = await waitForOperation(client, operation.id, { signal, onEvent, renew });
   } catch (error) {
+    if (error instanceof CrashLoopError) throw crashLoop(operation, options, error);
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(`${operation.title} (${operation.id}) goes on. ${options.undo}`);
   }
@@ -72,6 +79,16 @@ export async function follow(
 
 function lineOf(event: CarapaceEvent): string {
   return event.phase === undefined ? event.message : `${event.phase}: ${event.message}`;
+}
+
+function crashLoop({ title, id, subject }: Operation, { server, undo }: FollowOptions, cause: Error): InternalError {
+  const logs = server === undefined ? 'See carapace logs.' : `See the logs of ${server}.`;
+  return new InternalError(
+    `${title} (${id}) gets no further, so it is not waited for any more: the control plane was started again ` +
+      `${MAX_RESTARTS} times, and ended each time. ${logs} ${undo}`,
+    { operation_id: id, subject },
+    { cause },
+  );
 }
 
 function failureOf(operation: Operation): Error {

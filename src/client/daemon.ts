@@ -30,6 +30,9 @@ export interface FoundControlPlane extends Connection {
   readonly outdated?: Outdated;
 }
 
+/** A control plane that was started has died, without saying why. */
+export class EndedAtStartError extends UnavailableError {}
+
 export interface EnsureOptions {
   readonly stateFolder: string;
   /** Path of dist/cli.cjs. */
@@ -222,7 +225,7 @@ async function failIfEnded({ child, logStart }: Starting, stateFolder: string): 
   if (reason !== undefined)
     throw new UnavailableError(`The control plane does not start. ${reason} Its log is ${log}.`);
   const how = child.exitCode === null ? `signal ${child.signalCode ?? ''}` : `exit code ${child.exitCode}`;
-  throw new UnavailableError(`The control plane ended at its start with ${how}. Its log is ${log}:\n${text}`);
+  throw new EndedAtStartError(`The control plane ended at its start with ${how}. Its log is ${log}:\n${text}`);
 }
 
 async function tail(path: string, start: number): Promise<string> {

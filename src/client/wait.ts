@@ -5,6 +5,8 @@ import type { CarapaceEvent, NumberedEvent } from '../protocol/event.ts';
 import type { Operation } from '../protocol/operation.ts';
 import { backoffMs } from './backoff.ts';
 import type { ControlPlaneClient } from './control-plane.ts';
+import { EndedAtStartError } from './daemon.ts';
+import { RestartCount } from './restarts.ts';
 
 export interface WaitOptions {
   readonly signal: AbortSignal;
@@ -12,8 +14,10 @@ export interface WaitOptions {
   readonly onEvent?: (event: CarapaceEvent) => void;
   /** How long the control plane may be out of reach before giving up, in milliseconds. */
   readonly patienceMs?: number;
-  /** Answers the control plane that takes the place of one out of reach; absent: the same one is asked again. */
+  /** Answers the control plane that takes the place of one out of reach, or the same client; absent: that is asked again. */
   readonly renew?: () => Promise<Operations>;
+  /** Of a wait that takes several calls. */
+  readonly restarts?: RestartCount;
 }
 
 export type Operations = Pick<ControlPlaneClient, 'operationEvents' | 'getOperation'>;
@@ -22,7 +26,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * Waits until an operation has ended, however it ended, and answers it.
- * @throws the signal's reason; NotFoundError; UnavailableError when the control plane stays out of reach
+ * @throws the signal's reason; NotFoundError; UnavailableError when the control plane stays out of reach; CrashLoopError
+ * when it dies of the operation each time that it goes on with it
  */
 export async function waitForOperation(
   first: Operations,
@@ -30,6 +35,7 @@ export async function waitForOperation(
   options: WaitOptions,
 ): Promise<Operation> {
   const seen = newestOnly(options.onEvent);
+  const restarts = options.restarts ?? new RestartCount();
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   let client = first;
   let lostAt: number | undefined;
@@ -38,6 +44,7 @@ export async function waitForOperation(
       for await (const event of client.operationEvents(operationId, { signal: options.signal })) {
         attempt = 0;
         lostAt = undefined;
+        restarts.heard(event);
         seen(event);
       }
       const operation = await client.getOperation(operationId, options.signal);
@@ -48,18 +55,32 @@ export async function waitForOperation(
       // Not by the time of day, which may be set meanwhile.
       lostAt ??= performance.now();
       if (!(error instanceof UnavailableError) || performance.now() - lostAt > patienceMs) throw error;
-      client = (await renewed(options.renew)) ?? client;
+      restarts.lost(error);
+      const renewed = await renewal(options.renew, client);
+      client = renewed.client;
+      if (renewed.isAnother) {
+        // It was within reach, and has its own time.
+        lostAt = undefined;
+        restarts.restarted();
+      }
     }
     await sleep(backoffMs(attempt, Math.random()), undefined, { signal: options.signal });
   }
 }
 
-/** Undefined where there is none now: the next try asks anew. */
-async function renewed(renew: WaitOptions['renew']): Promise<Operations | undefined> {
+/** Whom to ask next, and whether that is another control plane, or there was another one that has ended at its start. */
+async function renewal(
+  renew: WaitOptions['renew'],
+  client: Operations,
+): Promise<{ client: Operations; isAnother: boolean }> {
   try {
-    return await renew?.();
+    const next = (await renew?.()) ?? client;
+    return { client: next, isAnother: next !== client };
   } catch (error) {
-    if (error instanceof UnavailableError || error instanceof TimedOutError) return undefined;
+    // There is none now: the next try asks anew.
+    if (error instanceof UnavailableError || error instanceof TimedOutError) {
+      return { client, isAnother: error instanceof EndedAtStartError };
+    }
     throw error;
   }
 }

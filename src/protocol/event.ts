@@ -35,6 +35,9 @@ export const eventSchema = z.object({
 });
 export type CarapaceEvent = z.infer<typeof eventSchema>;
 
+/** The phase of the line by which a control plane that was started again says that it goes on with an operation. */
+export const RESUME_PHASE = 'resume';
+
 /** An event with its place in the stream: ids grow, and `Last-Event-ID` names the last one that was seen. */
 export interface NumberedEvent {
   readonly id: number;

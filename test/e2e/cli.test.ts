@@ -161,6 +161,21 @@ describe('a workshop from the command line', function () {
     assert.deepEqual(await listed(home), []);
   });
 
+  it('is given up where the control plane dies of it each time, and can be taken back', async () => {
+    // A home of its own: the control plane that is started here is to die.
+    const dying = new TestHome();
+    const words = ['workshop', 'create', 'Deadly', '--seats', '1', '--wait'];
+    const { code, stderr } = await dying.run(words, '', { CARAPACE_CRASH_AT: 'seat.create:before' });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /^carapace: Create workshop "Deadly" \(op-\w+\) gets no further, .* started again 3 times, and ended each time\. See carapace logs\. To undo it: carapace workshop delete ws-\w+ --yes$/m,
+    );
+    await dying.expect('workshop', 'delete', 'Deadly', '--yes', '--wait');
+    assert.deepEqual(await listed(dying), []);
+    await dying.dispose();
+  });
+
   it('keeps its files over a stop, and loses those of a seat that is reset', async () => {
     await create(home, 'Files', '--seats', '1');
     await home.expect('seat', 'exec', 'Files', '1', '--', 'sh', '-c', 'echo kept >note');

@@ -1,5 +1,6 @@
 /** What is written of an operation: its row, and what it tells in the stream of events. */
 import { NotFoundError, type ErrorInfo } from '../../protocol/errors.ts';
+import { RESUME_PHASE } from '../../protocol/event.ts';
 import { newId } from '../../protocol/names.ts';
 import { operationSubject, type Operation } from '../../protocol/operation.ts';
 import { timestamp } from '../clock.ts';
@@ -82,7 +83,7 @@ export class OperationJournal {
     const what = row.cancel_requested ? 'finishing its cancelling' : 'going on with it';
     this.#store.transaction(() => {
       this.#store.operations.update(resumed);
-      this.tellProgress(resumed, 'resume', `Carapace was started again: ${what}.`);
+      this.tellProgress(resumed, RESUME_PHASE, `Carapace was started again: ${what}.`);
       this.tellState(resumed);
     });
     return resumed;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { EndedAtStartError } from '../../../src/client/daemon.ts';
+import { CrashLoopError } from '../../../src/client/restarts.ts';
 import { waitForOperation } from '../../../src/client/wait.ts';
 import { NotFoundError, TimedOutError, UnavailableError } from '../../../src/protocol/errors.ts';
-import type { NumberedEvent } from '../../../src/protocol/event.ts';
+import { RESUME_PHASE, type NumberedEvent } from '../../../src/protocol/event.ts';
 import type { Operation, OperationStatus } from '../../../src/protocol/operation.ts';
 
 function operation(status: OperationStatus): Operation {
@@ -11,8 +13,12 @@ function operation(status: OperationStatus): Operation {
   return { id: 'op-1', kind: 'workshop.create', subject: 's', title: 'T', status, ...times, error: null };
 }
 
-function event(id: number): NumberedEvent {
-  return { id, event: { timestamp: '2026-01-01T00:00:00Z', type: 'progress', message: `m${id}`, subject: 's' } };
+function event(id: number, message = `m${id}`): NumberedEvent {
+  return { id, event: { timestamp: '2026-01-01T00:00:00Z', type: 'progress', message, subject: 's' } };
+}
+
+function resumed(id: number): NumberedEvent {
+  return { id, event: { ...event(id).event, phase: RESUME_PHASE } };
 }
 
 /** Each connection tells the events of its script, and then ends or breaks. */
@@ -68,6 +74,37 @@ describe('waitForOperation', () => {
     const disk = new Error('no room to start one');
     const never = waitForOperation(client([[lost]], []), 'op-1', { signal, renew: () => Promise.reject(disk) });
     await assert.rejects(never, (error) => error === disk);
+  });
+
+  it('gives up when the control plane dies of the operation each time, whatever it tells of it', async () => {
+    const lost = new UnavailableError('cut');
+    const first = [event(1), event(2), resumed(3), lost];
+    // It tells the same lines again; it dies before it can tell any; it dies at its start; and where nobody here starts it.
+    const again = (id: number) => client([[event(1), event(2), resumed(id), event(id + 1, 'm2'), lost]], []);
+    const mute = () => client([[lost]], []);
+    const ended = () => Promise.reject(new EndedAtStartError('SIGKILL'));
+    for (const successor of [again, mute, ended]) {
+      let renewals = 0;
+      const renew = async () => successor((renewals += 1) * 10);
+      const waiting = waitForOperation(client([first, [lost], [lost], [lost]], []), 'op-1', { signal, renew });
+      await assert.rejects(waiting, CrashLoopError);
+      assert.equal(renewals, 3);
+    }
+    const scripts = [10, 20, 30].map((id) => [event(1), resumed(id), lost]);
+    await assert.rejects(waitForOperation(client([first, ...scripts], []), 'op-1', { signal }), CrashLoopError);
+  });
+
+  it('goes on over any number of restarts while the operation moves on', async () => {
+    const lost = new UnavailableError('cut');
+    const told: string[] = [];
+    const moving = [10, 20, 30, 40, 50].map((id) => [resumed(id), event(id + 1), lost]);
+    const earlier = [1, 2, 3, 4].map((id) => resumed(id));
+    const ended = await waitForOperation(client([[...earlier, lost], ...moving, [event(60)]], []), 'op-1', {
+      signal,
+      onEvent: ({ message }) => told.push(message),
+    });
+    assert.equal(ended.status, 'succeeded');
+    assert.equal(told.at(-1), 'm60');
   });
 
   it('gives up when the control plane stays away, and at once on what is for good', async () => {
