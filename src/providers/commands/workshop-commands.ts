@@ -88,10 +88,10 @@ async function tryLocal(parts: WorkshopCommandParts): Promise<Outcome> {
   const { vs, operations } = parts;
   const name = vs.l10n.t('My first seat');
   const idempotencyKey = randomUUID();
-  const begin = async (client: ControlPlaneClient): Promise<CreatedWorkshop> => {
+  const begin = async (client: ControlPlaneClient, cancelled: AbortSignal): Promise<CreatedWorkshop> => {
     const begun = await beginTry(parts, client, name, idempotencyKey);
     // The selected row shows its icons: the terminal is one press away.
-    parts.reveal({ kind: 'seat', workshop: begun.workshop.id, seat: 1 });
+    if (!cancelled.aborted) parts.reveal({ kind: 'seat', workshop: begun.workshop.id, seat: 1 });
     return begun;
   };
   return operations.run(vs.l10n.t('Creating "{0}"', name), begin, { isRepeatable: true });
@@ -124,9 +124,9 @@ async function create(parts: WorkshopCommandParts, request: CreateWorkshop): Pro
   const t = parts.vs.l10n.t;
   const idempotencyKey = randomUUID();
   const title = request.name === undefined ? t('Creating a workshop') : t('Creating "{0}"', request.name);
-  const begin = async (client: ControlPlaneClient): Promise<CreatedWorkshop> => {
+  const begin = async (client: ControlPlaneClient, cancelled: AbortSignal): Promise<CreatedWorkshop> => {
     const created = await client.createWorkshop(request, { idempotencyKey });
-    parts.reveal({ kind: 'workshop', workshop: created.workshop.id });
+    if (!cancelled.aborted) parts.reveal({ kind: 'workshop', workshop: created.workshop.id });
     return created;
   };
   return parts.operations.run(title, begin, { isRepeatable: true });

@@ -3,7 +3,7 @@ import { describe, it } from 'mocha';
 import type * as vscode from 'vscode';
 import type { ControlPlaneClient } from '../../../src/client/control-plane.ts';
 import { REASON, UnreachableError } from '../../../src/client/unreachable.ts';
-import { DiskFullError, UnavailableError } from '../../../src/protocol/errors.ts';
+import { DiskFullError, InternalError, NotRunningError, UnavailableError } from '../../../src/protocol/errors.ts';
 import type { NumberedEvent } from '../../../src/protocol/event.ts';
 import type { Operation } from '../../../src/protocol/operation.ts';
 import { OperationRunner } from '../../../src/providers/operation-runner.ts';
@@ -26,6 +26,11 @@ class FakeOperations {
     },
   } as unknown as ControlPlaneClient;
 
+  /** The client that is found when one is asked for. */
+  next(): ControlPlaneClient {
+    return this.client;
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- a generator that has all it needs
   async *#events(): AsyncGenerator<NumberedEvent> {
     yield { id: 1, event: progressEvent('worker', 'Starting the agent', 0) };
@@ -40,6 +45,7 @@ function setUp(operations = new FakeOperations(), isByHand = false) {
   const reported: string[] = [];
   const logged: string[] = [];
   const titles: unknown[] = [];
+  const warned = Promise.withResolvers<string>();
   const window = {
     withProgress: (
       options: vscode.ProgressOptions,
@@ -48,6 +54,10 @@ function setUp(operations = new FakeOperations(), isByHand = false) {
       titles.push([options.title, options.cancellable]);
       return task({ report: ({ message }: { message: string }) => reported.push(message) }, token);
     },
+    showWarningMessage: (text: string) => {
+      warned.resolve(text);
+      return Promise.resolve(undefined);
+    },
   } as unknown as typeof vscode.window;
   let connections = 0;
   let looks = 0;
@@ -55,7 +65,7 @@ function setUp(operations = new FakeOperations(), isByHand = false) {
     client: (signal?: AbortSignal) => {
       connections += 1;
       signal?.throwIfAborted();
-      return Promise.resolve(operations.client);
+      return Promise.resolve(operations.next());
     },
     isByHand,
     current: () => {
@@ -66,7 +76,51 @@ function setUp(operations = new FakeOperations(), isByHand = false) {
   };
   const log = { info: (line: string) => logged.push(line), warn: (line: string) => logged.push(line) };
   const runner = new OperationRunner({ ...fakeVscode, window }, service, log);
-  return { runner, operations, cancel, reported, logged, titles, connections: () => connections, looks: () => looks };
+  return {
+    runner,
+    operations,
+    cancel,
+    reported,
+    logged,
+    titles,
+    warned: warned.promise,
+    connections: () => connections,
+    looks: () => looks,
+  };
+}
+
+/** Each control plane that is found goes on with the operation, says the same as before, and dies of it. */
+class DeadlyOperation extends FakeOperations {
+  found = 0;
+
+  override next(): ControlPlaneClient {
+    const number = (this.found += 1);
+    const script = [this.#told(number, 'resume'), this.#told(number + 0.5, 'worker')];
+    // eslint-disable-next-line @typescript-eslint/require-await -- a generator that has all it needs
+    const operationEvents = async function* (): AsyncGenerator<NumberedEvent> {
+      yield* script.splice(0);
+      throw new UnavailableError('The stream broke.');
+    };
+    return { operationEvents } as unknown as ControlPlaneClient;
+  }
+
+  #told(id: number, phase: string): NumberedEvent {
+    return { id, event: { ...progressEvent(phase, 'Starting the agent', 0) } };
+  }
+}
+
+/** A first try without an answer, and a second one that ends as the test says. */
+function beginAgain() {
+  const second = Promise.withResolvers<{ operation: Operation | null }>();
+  const asked = Promise.withResolvers<undefined>();
+  let tries = 0;
+  const attempt = () => {
+    tries += 1;
+    if (tries === 1) return Promise.reject(new UnreachableError('The connection broke.', 'ECONNRESET'));
+    asked.resolve(undefined);
+    return second.promise;
+  };
+  return { attempt, second, askedAgain: asked.promise };
 }
 
 const begin = () => Promise.resolve({ operation: operation() });
@@ -171,5 +225,55 @@ describe('an operation under a notification', () => {
       const refused = () => Promise.reject(answer);
       await assert.rejects(runner.run('Creating "Intro"', refused, { isRepeatable: true }), answer);
     }
+  });
+
+  it('is cancelled at once while it is begun again, and ended behind that where it had begun', async () => {
+    const { runner, operations, cancel, logged } = setUp();
+    const { attempt, second, askedAgain } = beginAgain();
+    const running = runner.run('Creating "Intro"', attempt, { isRepeatable: true });
+    await askedAgain;
+    cancel.fire(undefined);
+    // The second try has no answer yet.
+    await assert.rejects(running, { name: 'AbortError' });
+    assert.deepEqual(operations.cancelled, []);
+    second.resolve({ operation: operation() });
+    await operations.end.promise;
+    assert.deepEqual(operations.cancelled, ['op-one']);
+    assert.ok(!logged.some((line) => line.includes('not cancelled')));
+  });
+
+  it('is told of where it cannot be found out whether it began, or it had ended already', async () => {
+    const ends: [{ operation: Operation | null } | Error, RegExp][] = [
+      [new DiskFullError('The disk is full.'), /^Creating "Intro": this may go on .* The disk is full\.$/],
+      [{ operation: null }, /^Creating "Intro": this had ended already when you cancelled it\.$/],
+      [{ operation: operation() }, /^Creating "Intro": this had ended already when you cancelled it\.$/],
+    ];
+    for (const [end, told] of ends) {
+      const operations = new FakeOperations();
+      operations.client.cancelOperation = () => Promise.reject(new NotRunningError('It has ended already.'));
+      const { runner, cancel, warned } = setUp(operations);
+      const { attempt, second, askedAgain } = beginAgain();
+      const running = runner.run('Creating "Intro"', attempt, { isRepeatable: true });
+      await askedAgain;
+      cancel.fire(undefined);
+      await assert.rejects(running, { name: 'AbortError' });
+      if (end instanceof Error) second.reject(end);
+      else second.resolve(end);
+      assert.match(await warned, told);
+    }
+  });
+
+  it('is waited for no more where the control plane dies of it each time', async function () {
+    this.timeout(60_000);
+    const operations = new DeadlyOperation();
+    const { runner } = setUp(operations);
+    const running = runner.run('Creating "Intro"', begin);
+    await assert.rejects(
+      running,
+      (error) =>
+        error instanceof InternalError && /^Creating "Intro": this gets no further.* 3 times/.test(error.message),
+    );
+    // The first, and what was started in its place.
+    assert.equal(operations.found, 4);
   });
 });
