@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
+import { findControlPlane } from '../client/daemon.ts';
 import { english } from '../client/english.ts';
 import { toldToLearner } from '../client/unreachable.ts';
 import { stateFolder } from '../lib/state-folder.ts';
@@ -51,8 +52,9 @@ export function addJoinCommand(program: Command, io: CliIo): void {
     const parsed = parseJoinLink(link);
     const { server, code } = parsed;
     parseRequest(joinRequestSchema, requestOf(code, options.name, parsed.rejoinCode));
-    const connection = await interruptible((signal) => connectionFor(io, server, options, signal));
-    const seat = new Joining(connection, parsed, options.name, io);
+    const place = await interruptible((signal) => placeOf(io, server, options, signal));
+    const { connection } = place;
+    const seat = new Joining(place, parsed, options.name, io);
     const joined = await interruptible((signal) => toldToLearner(connection.url, english, () => seat.join(signal)));
     if (options.personalLink === true) {
       const personal = formatJoinLink(connection.url, code, joined.rejoin_code);
@@ -73,26 +75,37 @@ function requestOf(code: string, name: string | undefined, rejoinCode: string | 
   return { code, ...(name !== undefined && { name }), ...(rejoinCode !== undefined && { rejoin_code: rejoinCode }) };
 }
 
+/** A server, and the name under which the way back to its seats is kept. */
+interface Place {
+  readonly connection: Connection;
+  readonly name: string;
+}
+
+/** This machine's own control plane may have another address after each start. */
+const OWN = 'this machine';
+
 /**
  * The server of the link, else the one that was named, else this machine's own. Joining needs no token.
  * @throws InvalidInputError for a fingerprint that nothing can be compared with, and what {@link trustServer} throws
  */
-async function connectionFor(
+async function placeOf(
   io: CliIo,
   server: string | undefined,
   options: JoinOptions,
   signal: AbortSignal,
-): Promise<Connection> {
+): Promise<Place> {
   const url = server ?? options.server;
-  if (url !== undefined) {
-    const certificate = await trustServer(io, url, options.fingerprint, signal);
-    return { ...namedServer(io, url), token: '', ...(certificate !== undefined && { certificate }) };
+  if (url === undefined) {
+    if (options.fingerprint !== undefined) {
+      const message = 'A code alone leads to this machine, which shows no certificate to compare with --fingerprint.';
+      throw new InvalidInputError(`${message} Give the whole link, or leave that out.`, { path: 'fingerprint' });
+    }
+    return { connection: await ownControlPlane(io, options.json ?? false, signal), name: OWN };
   }
-  if (options.fingerprint !== undefined) {
-    const message = 'A code alone leads to this machine, which shows no certificate to compare with --fingerprint.';
-    throw new InvalidInputError(`${message} Give the whole link, or leave that out.`, { path: 'fingerprint' });
-  }
-  return ownControlPlane(io, options.json ?? false, signal);
+  const certificate = await trustServer(io, url, options.fingerprint, signal);
+  const connection = { ...namedServer(io, url), token: '', ...(certificate !== undefined && { certificate }) };
+  const own = await findControlPlane(stateFolder(io.environment), signal);
+  return { connection, name: own?.url === url ? OWN : url };
 }
 
 /** Somebody's way into their seat, as often as they come. */
@@ -105,10 +118,10 @@ class Joining {
   readonly #name: string | undefined;
   readonly #seats: JoinedSeats;
 
-  constructor(connection: Connection, link: JoinLink, name: string | undefined, io: CliIo) {
+  constructor({ connection, name: server }: Place, link: JoinLink, name: string | undefined, io: CliIo) {
     this.#connection = connection;
     this.#client = new ControlPlaneClient(connection);
-    this.#server = connection.url;
+    this.#server = server;
     this.#code = link.code;
     this.#linked = link.rejoinCode;
     this.#name = name;

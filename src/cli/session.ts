@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import type { Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { InvalidInputError } from '../protocol/errors.ts';
 import { writeLine, type CliIo } from './io.ts';
 import { ownControlPlane } from './own-control-plane.ts';
 
@@ -25,8 +27,13 @@ export function withServerOption(command: Command): Command {
   );
 }
 
-/** The control plane that `--server` names. */
+/** The control plane that `--server` names. @throws InvalidInputError where the token would go to another machine in the clear */
 export function namedServer(io: CliIo, url: string): Connection {
+  const address = URL.canParse(url) ? new URL(url) : undefined;
+  if (address?.protocol === 'http:' && !isLoopback(address.hostname)) {
+    const message = `Nothing is sent to ${address.host} without encryption. Give an address that begins with https.`;
+    throw new InvalidInputError(message, { path: 'server' });
+  }
   return { url, token: io.environment[TOKEN_VARIABLE] ?? '' };
 }
 

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import type { ControlPlaneClient } from '../../src/client/control-plane.ts';
@@ -37,6 +39,26 @@ describe('who has joined, from the command line', function () {
       await home.expect('seat', 'free', 'Intro', '1', '--yes', '--wait');
       assert.equal(await home.expect('workshop', 'learners', 'Intro'), 'Nobody has joined "Intro" yet.\n');
       assert.equal((await home.run(['seat', 'free', 'Intro', '1', '--yes'])).code, 3);
+    } finally {
+      await home.dispose();
+    }
+  });
+
+  it('is the same learner after the control plane died and has another address', async () => {
+    const home = new TestHome();
+    try {
+      await home.expect('workshop', 'create', 'Intro', '--seats', '1', '--wait');
+      const { code } = (JSON.parse(await home.expect('workshop', 'show', 'Intro', '--json')) as { workshop: Workshop })
+        .workshop;
+      const { url } = await home.connection();
+      await home.expect('join', formatJoinLink(url, code), '--name', 'Ada', '--json');
+      const { pid } = JSON.parse(readFileSync(join(home.folder, 'daemon.json'), 'utf8')) as { pid: number };
+      process.kill(pid, 'SIGKILL');
+      await home.expect('join', code, '--json');
+      const next = await home.connection();
+      assert.notEqual(next.url, url);
+      await home.expect('join', formatJoinLink(next.url, code), '--json');
+      assert.match(await home.expect('workshop', 'learners', 'Intro'), /^1 +Ada /m);
     } finally {
       await home.dispose();
     }

@@ -74,6 +74,8 @@ describe('arguments of the command line', () => {
     ['a port that is none', ['serve', '--port', '65536'], /from 0 to 65535/],
     ['lines that are none', ['logs', '--lines', 'many'], /lines/],
     ['an address that is none', ['workshop', 'list', '--server', 'localhost'], /not the address of a server/],
+    ['another machine without TLS', ['workshop', 'list', '--server', 'http://192.0.2.1'], /without encryption.*https/],
+    ['its status without TLS', ['status', '--server', 'http://192.0.2.1'], /without encryption.*https/],
   ];
 
   for (const [what, words, message] of WRONG) {
