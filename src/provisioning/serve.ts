@@ -147,7 +147,8 @@ async function listenAgain(server: HttpService, host: string, left: number | und
 /** @throws UnavailableError where the address cannot be listened on */
 async function listen(server: HttpService, host: string, port: number, scheme = 'http'): Promise<string> {
   try {
-    await server.listen({ host, port });
+    const listenTextResolver = (address: string): string => `listening at ${address.replace('http:', `${scheme}:`)}`;
+    await server.listen({ host, port, listenTextResolver });
   } catch (error) {
     const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
     const reason = taken ? 'is taken by another program' : 'cannot be listened on';

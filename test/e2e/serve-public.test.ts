@@ -70,6 +70,7 @@ describe('a control plane on a public address', function () {
     const { child, log } = state.spawn({ CARAPACE_TOKEN: TOKEN }, ['--host', HOST, ...TLS]);
     const url = await until('it serves', () => /"public_url":"([^"]+)"/.exec(log())?.[1]);
     assert.match(url, /^https:\/\/127\.0\.0\.2:\d+$/);
+    assert.ok(log().includes(`listening at ${url}"`), 'the log tells the address as it is');
     const certificate = readFileSync(CERT, 'utf8');
     const client = new ControlPlaneClient({ url, token: TOKEN, certificate });
     assert.equal((await client.health()).status, 'ok');
