@@ -36,7 +36,7 @@ describe('a class in VS Code', () => {
 
   it('begins with a workshop of the teacher and its link', async () => {
     await teacher.openCarapace();
-    await teacher.button('Try a Seat on This Machine').click();
+    await teacher.pressButton('Try a Seat on This Machine');
     await teacher.row(`Workshop ${NAME}, running`).waitFor();
     await teacher.row('Seat 1, free').waitFor();
     await teacher.pressInRow(`Workshop ${NAME}`, 'Copy Join Link');
@@ -51,7 +51,7 @@ describe('a class in VS Code', () => {
     await learner.openCarapace();
     await learner.button('Join a Workshop').waitFor();
     await learner.picture('welcome');
-    await learner.button('Join a Workshop').click();
+    await learner.pressButton('Join a Workshop');
     await learner.answer('https://example.org/other');
     await learner.inputMessage.getByText('is no join link').waitFor();
     await learner.picture('no-link');
@@ -59,7 +59,7 @@ describe('a class in VS Code', () => {
     await learner.dialog.getByText(`Join a workshop at ${new URL(link).host}?`).waitFor();
     await learner.picture('server');
     await learner.dialog.getByRole('button', { name: 'Join', exact: true }).click();
-    await learner.input.waitFor();
+    await learner.inputMessage.getByText('What does your teacher see you as?').waitFor();
     await learner.picture('name');
     await learner.answer(LEARNER);
     const asked = Date.now();
@@ -73,7 +73,7 @@ describe('a class in VS Code', () => {
   });
 
   it('gives the learner a shell, and tells the teacher that they are there', async () => {
-    await learner.terminalShows(/\$/);
+    await learner.seatShell();
     const shown = Date.now();
     await teacher.row(`Seat 1, ${LEARNER} · connected`).waitFor();
     console.log(`      the teacher's tree says "connected" ${Date.now() - shown} ms after the shell has shown itself`);
@@ -137,7 +137,7 @@ describe('a class in VS Code', () => {
     await learner.row(`Your seat 1, ${LEARNER} · `).waitFor({ timeout: 2 * PATIENCE_MS });
     console.log(`      the learner's own tree is back ${Date.now() - seen} ms after the window was opened again`);
     await learner.pressInRow('Your seat 1', 'Open Seat Terminal');
-    await learner.terminalShows(/\$/);
+    await learner.seatShell();
     const shown = Date.now();
     await teacher.row(`Seat 1, ${LEARNER} · connected`).waitFor();
     console.log(`      and "connected" ${Date.now() - shown} ms after the shell has shown itself`);

@@ -1,5 +1,7 @@
 /** Making a workshop by the form, through the screen: what it refuses, what Enter takes, what Cancel undoes. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { kill, processesNaming, type Leftover } from '../support/processes.ts';
 import { remainsOf } from './remains.ts';
 import { openWindow, type TestWindow } from './window.ts';
 import { Workbench } from './workbench.ts';
@@ -21,7 +23,7 @@ describe('the form for a new workshop', () => {
   after(() => window.close());
 
   it('refuses what cannot be, in a sentence, and makes nothing', async () => {
-    await bench.button('Create a Workshop').click();
+    await bench.pressButton('Create a Workshop');
     await bench.step('1/3').waitFor();
     await bench.answer('x'.repeat(65));
     await bench.inputMessage.getByText('1 to 64 characters').waitFor();
@@ -60,15 +62,16 @@ describe('the form for a new workshop', () => {
   });
 
   it('undoes everything at Cancel', async () => {
-    await bench.button('Create a Workshop').click();
+    await bench.pressButton('Create a Workshop');
     await bench.step('1/3').waitFor();
     await bench.answer('Too many');
     await bench.step('2/3').waitFor();
-    // So many that they are not all there before somebody can press Cancel.
-    await bench.answer('200');
+    await bench.answer('60');
     await bench.enterChoice('3/3');
+    // However long somebody takes to press Cancel, the seats are not there before.
+    kill((await agentProcess()).pid, 'SIGSTOP');
     await bench.row('Workshop Too many').waitFor();
-    await bench.notification('Creating "Too many"').getByRole('button', { name: 'Cancel' }).click();
+    await bench.pressInNotification('Creating "Too many"', 'Cancel');
     await bench.picture('cancelling');
     await bench.row('Create workshop "Too many", cancelled').waitFor();
     await bench.picture('cancelled');
@@ -78,4 +81,15 @@ describe('the form for a new workshop', () => {
       'nothing to be left',
     );
   });
+
+  /** The agent that makes the seats, as soon as it runs. */
+  async function agentProcess(): Promise<Leftover> {
+    const found = await bench.until(
+      () => processesNaming(join(window.home, 'worker')).find(({ command }) => command.includes('agent.cjs')),
+      (agent) => agent !== undefined,
+      'the agent',
+    );
+    assert.ok(found !== undefined);
+    return found;
+  }
 });

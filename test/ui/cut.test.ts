@@ -43,11 +43,12 @@ describe('vim in VS Code over a network that was gone', function () {
     window = await openWindow();
     learner = new Workbench(window.page, 'cut');
     await learner.openCarapace();
-    await learner.button('Join a Workshop').click();
+    await learner.pressButton('Join a Workshop');
     await learner.answer(formatJoinLink(network.url, workshop.code));
     await learner.dialog.getByRole('button', { name: 'Join', exact: true }).click();
+    await learner.inputMessage.getByText('What does your teacher see you as?').waitFor();
     await learner.answer('Ada');
-    await learner.terminalShows(/\$/);
+    await learner.seatShell();
     await watchAlong();
   });
   afterEach(async function () {

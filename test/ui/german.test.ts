@@ -22,7 +22,7 @@ describe('Carapace in German', () => {
   });
 
   it('tells what it does and what there is', async () => {
-    await bench.button('Einen Platz auf dieser Maschine ausprobieren').click();
+    await bench.pressButton('Einen Platz auf dieser Maschine ausprobieren');
     await bench.row('Workshop Mein erster Platz, läuft').waitFor();
     await bench.row('Platz 1, frei').waitFor();
     await bench.picture('ready');
@@ -38,7 +38,7 @@ describe('Carapace in German', () => {
 
   it('explains itself in the walkthrough', async () => {
     await bench.begin('Welcome: Open Walkthrough...');
-    await bench.choice('Erste Schritte mit Carapace').click();
+    await bench.choose('Erste Schritte mit Carapace');
     await bench.page.locator('.step-title', { hasText: 'Einen Server starten' }).waitFor();
     // Beside its steps, where there is room, is the page of the one that is chosen, in a frame of its own.
     await bench.page.setViewportSize({ width: 1800, height: 800 });

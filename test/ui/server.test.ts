@@ -61,7 +61,7 @@ describe('a cloud server in VS Code', () => {
 
   it('needs SkyPilot, and says so with a button that installs it', async () => {
     sky.uninstall();
-    await bench.button('Launch Server').click();
+    await bench.pressButton('Launch Server');
     const told = bench.notification('SkyPilot not installed');
     await told.getByRole('button', { name: 'Install' }).waitFor();
     await bench.picture('no-skypilot');
@@ -72,7 +72,7 @@ describe('a cloud server in VS Code', () => {
 
   it('needs credentials, and names each cloud and its reason', async () => {
     sky.behave({ clouds: { AWS: 'AWS credentials are not set.', GCP: 'GCP tools are not installed.' } });
-    await bench.button('Launch Server').click();
+    await bench.pressButton('Launch Server');
     const told = bench.notification(/AWS credentials are not set/i);
     await told.getByRole('button', { name: 'Check Again' }).waitFor();
     await bench.picture('no-credentials');
@@ -86,18 +86,18 @@ describe('a cloud server in VS Code', () => {
     vaultFile('public/code/hello.py', 'print("hello")\n');
     vaultFile('private/notes.txt', 'for me\n');
     await bench.row('Vault public').waitFor();
-    await bench.row('Vault public').click();
+    await bench.pressRow('Vault public');
     await bench.row('File slides.md').waitFor();
     await bench.row('Folder code').waitFor();
     await bench.picture('vaults');
-    await bench.row('File slides.md').click();
+    await bench.pressRow('File slides.md');
     await bench.tab('slides.md').waitFor();
   });
 
   it('is launched by Enter all the way through, after one question with the price', async () => {
     // Until it was seen on its way.
     sky.behave({ stall: 'runtime' });
-    await bench.row('Launch Server').click();
+    await bench.pressRow('Launch Server');
     await bench.step('1/4').waitFor();
     await bench.choice('Let SkyPilot choose').waitFor();
     await bench.picture('which-cloud');
@@ -183,7 +183,7 @@ describe('a cloud server in VS Code', () => {
     const offer = bench.notification('No extension for Remote-SSH');
     await offer.waitFor();
     await bench.picture('no-remote-ssh');
-    await offer.getByRole('button', { name: 'Open a Terminal Instead' }).click();
+    await bench.pressInNotification('No extension for Remote-SSH', 'Open a Terminal Instead');
     // This machine's own ssh knows nothing of a server that is played.
     await bench.page.locator('.terminal-wrapper.active').or(bench.notification('"ssh')).first().waitFor();
     await bench.picture('terminal');
@@ -236,7 +236,7 @@ describe('a cloud server in VS Code', () => {
 
   it('can be cancelled on its way, and then offers to destroy what is left', async () => {
     sky.behave({ stall: 'runtime' });
-    await bench.row('Launch Server').click();
+    await bench.pressRow('Launch Server');
     await enterThrough();
     await bench.dialog.getByRole('button', { name: 'Launch' }).click();
     await bench.until(
@@ -244,10 +244,7 @@ describe('a cloud server in VS Code', () => {
       (machines) => machines === 1,
       'a machine',
     );
-    await bench
-      .notification(/Launching carapace-node/)
-      .getByRole('button', { name: 'Cancel' })
-      .click();
+    await bench.pressInNotification(/Launching carapace-node/, 'Cancel');
     const left = bench.notification(/The launch was cancelled/);
     await left.waitFor();
     await bench.picture('cancelled');
@@ -263,7 +260,7 @@ describe('a cloud server in VS Code', () => {
 
   it('is a step of the walkthrough', async () => {
     await bench.begin('Welcome: Open Walkthrough...');
-    await bench.choice('Get started with Carapace').click();
+    await bench.choose('Get started with Carapace');
     await bench.page.locator('h2', { hasText: 'Get started with Carapace' }).waitFor();
     await bench.page.getByText('Launch a server').first().click();
     await bench.picture('walkthrough');

@@ -18,15 +18,15 @@ describe('the terminals of a seat in VS Code', () => {
 
   it('open by the profile in the list of terminals', async () => {
     await bench.openCarapace();
-    await bench.button('Try a Seat on This Machine').click();
+    await bench.pressButton('Try a Seat on This Machine');
     await bench.row('Seat 1, free').waitFor();
     // VS Code knows the profiles of extensions once it has shown a terminal of its own.
     await bench.command('Terminal: Create New Terminal');
     await bench.terminalShows(/\S/);
     await bench.begin('Create New Terminal (With Profile)');
-    await bench.choice('Seat terminal').click();
+    await bench.choose('Seat terminal');
     await bench.terminalInFront('Seat 1');
-    await bench.terminalShows(/seat-1:~\$/);
+    await bench.seatShell();
     await bench.typeInTerminal('kept=41; echo home=$PWD\n');
     await bench.terminalShows(/^home=.*\/seats\/[^/\n]+\/1\/home$/m);
     await bench.picture('profile');

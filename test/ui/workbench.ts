@@ -1,26 +1,22 @@
 /** What a person does in a window of VS Code, and what they see there. */
 import type { Locator, Page } from 'playwright-core';
 import { saveScreenshot } from '../support/screenshot.ts';
+import { tryPress } from './press.ts';
+import { Terminals } from './terminals.ts';
 
-/** How often a text on the screen is looked at. */
-const LOOK_MS = 50;
-const PATIENCE_MS = 60_000;
-/** How long an icon may take to be there, and at rest, under the mouse; then the mouse goes to its row again. */
-const ICON_MS = 2_000;
 /** How long the palette may take to show what was looked for; then it is opened again. */
 const PALETTE_MS = 10_000;
 
 /** Of a choice in a list, without what stands beside and below it. */
 const LABEL = '.quick-input-list-row:first-child .label-name';
 
-export class Workbench {
-  readonly page: Page;
+export class Workbench extends Terminals {
   private readonly name: string;
   private pictures = 0;
 
   /** @param name begins the names of the screenshots */
   constructor(page: Page, name: string) {
-    this.page = page;
+    super(page);
     this.name = name;
   }
 
@@ -61,22 +57,37 @@ export class Workbench {
     await this.pressIcon(this.row(begins), action);
   }
 
-  /** Rows move while others come and go: the icon is pressed once the mouse has reached it. */
+  /** Presses a row of a tree. */
+  async pressRow(begins: string): Promise<void> {
+    await this.press(this.row(begins), begins);
+  }
+
+  /** Opens a row of a tree where it is closed, as that of an operation is which had ended when it was first shown. */
+  async expand(begins: string): Promise<void> {
+    const row = this.row(begins);
+    await row.waitFor();
+    if ((await row.getAttribute('aria-expanded')) === 'false') await this.pressRow(begins);
+  }
+
+  /** Presses a button of a notification. */
+  async pressInNotification(text: string | RegExp, name: string): Promise<void> {
+    await this.press(this.notification(text).getByRole('button', { name, exact: true }), name);
+  }
+
   private async pressIcon(place: Locator, action: string): Promise<void> {
-    const icon = place.locator(`.action-label[aria-label="${action}"]`);
+    await this.press(place.locator(`.action-label[aria-label="${action}"]`), action, place);
+  }
+
+  /** Rows and notifications move and are drawn anew: presses until it is the thing of that name that was clicked. */
+  private async press(target: Locator, name: string, over?: Locator): Promise<void> {
     await this.until(
       async () => {
-        await place.hover();
-        const reaching = icon.click({ trial: true, timeout: ICON_MS });
-        return reaching.then(
-          () => 'reached',
-          (error: unknown) => String(error),
-        );
+        await over?.hover();
+        return tryPress(target);
       },
-      (seen) => seen === 'reached',
-      `the icon "${action}"`,
+      (clicked) => clicked.startsWith(name),
+      `a click of "${name}"`,
     );
-    await icon.click();
   }
 
   get menu(): Locator {
@@ -96,6 +107,10 @@ export class Workbench {
   /** A button of a view that has nothing else to show. */
   button(name: string): Locator {
     return this.page.locator('.welcome-view-content').getByRole('button', { name, exact: true });
+  }
+
+  async pressButton(name: string): Promise<void> {
+    await this.press(this.button(name), name);
   }
 
   notification(text: string | RegExp): Locator {
@@ -167,7 +182,7 @@ export class Workbench {
   }
 
   /** The label in a list that Enter takes. */
-  private marked(label: RegExp): Locator {
+  private marked(label: string | RegExp): Locator {
     return this.page.locator(`.quick-input-list .monaco-list-row.focused ${LABEL}`, { hasText: label });
   }
 
@@ -209,6 +224,14 @@ export class Workbench {
     return this.page.locator('.quick-input-list [role="option"]', { hasText: text });
   }
 
+  /** Takes what is in a list, by keyboard alone: rows are drawn anew while the list is still filled. */
+  async choose(text: string): Promise<void> {
+    await this.choice(text).waitFor();
+    await this.input.fill(text);
+    await this.marked(text).waitFor();
+    await this.input.press('Enter');
+  }
+
   get dialog(): Locator {
     return this.page.locator('.monaco-dialog-box');
   }
@@ -245,61 +268,5 @@ export class Workbench {
     await this.page.locator('.monaco-editor.focused').and(editor).waitFor();
     await this.page.keyboard.press('Control+End');
     await this.page.keyboard.type(text);
-  }
-
-  /** A terminal in the list beside the terminals, which shows from two of them on. */
-  terminalTab(name: string | RegExp): Locator {
-    return this.page.locator('.terminal-tabs-entry').filter({ hasText: name });
-  }
-
-  /** Waits until that terminal of the list is in front: what is typed goes there. */
-  async terminalInFront(name: string | RegExp): Promise<void> {
-    await this.page.locator('.terminal-tabs-entry.is-active').filter({ hasText: name }).waitFor();
-  }
-
-  /** Brings a terminal of the list to the front. */
-  async showTerminal(name: string | RegExp): Promise<void> {
-    await this.terminalTab(name).click();
-    await this.terminalInFront(name);
-  }
-
-  /** Waits until keys go to the terminal in front: opening one gives it the focus, later than its screen may be seen. */
-  async terminalTakesKeys(): Promise<void> {
-    await this.page.locator('.terminal-wrapper.active .xterm.focus').waitFor();
-  }
-
-  /** What the terminal in front shows. */
-  async terminalText(): Promise<string> {
-    const rows = await this.page.locator('.terminal-wrapper.active .xterm-rows > div').allTextContents();
-    return rows
-      .map((row) => row.replaceAll('\u00a0', ' ').trimEnd())
-      .join('\n')
-      .trimEnd();
-  }
-
-  /** Types into the terminal in front, without the mouse, which some programs listen to. */
-  async typeInTerminal(text: string): Promise<void> {
-    await this.page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
-    await this.page.keyboard.type(text);
-  }
-
-  /** Waits until the terminal in front shows it, and returns all that it shows. */
-  async terminalShows(expected: RegExp): Promise<string> {
-    return this.until(
-      () => this.terminalText(),
-      (text) => expected.test(text),
-      `the terminal to show ${expected}`,
-    );
-  }
-
-  /** Looks until what is seen is good. @throws what was seen last, where that takes too long */
-  async until<T>(look: () => Promise<T> | T, good: (seen: T) => boolean, about: string): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
-      const seen = await look();
-      if (good(seen)) return seen;
-      if (Date.now() > deadline) throw new Error(`Waited for ${about}, but saw:\n${String(seen)}`);
-      await this.page.waitForTimeout(LOOK_MS);
-    }
   }
 }
