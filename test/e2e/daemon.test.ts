@@ -130,7 +130,8 @@ describe('a control plane in the background', function () {
 
     it('answers or is replaced, but loses nobody who comes while it ends', async () => {
       const timing = process.env['CARAPACE_TIMING'];
-      process.env['CARAPACE_TIMING'] = JSON.stringify({ idleExitMs: 200 });
+      // Long enough that it does not end between finding it and asking it, also on a machine that lets both wait.
+      process.env['CARAPACE_TIMING'] = JSON.stringify({ idleExitMs: 1_000 });
       const pids = new Set<number>();
       const rounds = 15;
       try {
@@ -138,7 +139,7 @@ describe('a control plane in the background', function () {
           const found = await ensureControlPlane({ stateFolder: home.folder, program: home.program });
           await new ControlPlaneClient(found).createWorkshop({ name: `Round ${round}`, seats: 1, start: false });
           pids.add(home.daemonFile()?.pid ?? 0);
-          await sleep(150 + 10 * round);
+          await sleep(900 + 20 * round);
         }
         const found = await ensureControlPlane({ stateFolder: home.folder, program: home.program });
         assert.equal((await new ControlPlaneClient(found).listWorkshops()).length, rounds);
