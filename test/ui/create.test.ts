@@ -59,6 +59,7 @@ describe('the form for a new workshop', () => {
     await bench.pressInRow('Workshop', 'Delete Workshop');
     await bench.dialog.getByRole('button', { name: 'Delete' }).click();
     await bench.row('Workshop').waitFor({ state: 'detached' });
+    await nothingIsLeft();
   });
 
   it('undoes everything at Cancel', async () => {
@@ -75,12 +76,16 @@ describe('the form for a new workshop', () => {
     await bench.picture('cancelling');
     await bench.row('Create workshop "Too many", cancelled').waitFor();
     await bench.picture('cancelled');
+    await nothingIsLeft();
+  });
+
+  async function nothingIsLeft(): Promise<void> {
     await bench.until(
       () => JSON.stringify(remainsOf(window.home)),
       (remains) => remains === JSON.stringify(NOTHING),
       'nothing to be left',
     );
-  });
+  }
 
   /** The agent that makes the seats, as soon as it runs. */
   async function agentProcess(): Promise<Leftover> {
