@@ -33,10 +33,33 @@ const LIGHT: ITheme = {
   brightWhite: '#424a53',
 };
 
+/** A color that the person has chosen for all pages, as numbers, which is what a terminal takes. */
+function systemColor(name: 'Canvas' | 'CanvasText' | 'Highlight' | 'HighlightText'): string {
+  const probe = document.createElement('span');
+  probe.style.color = name;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+/** The person's own colors in high contrast, with a palette that can be told apart on them. */
+function forcedTheme(palette: ITheme): ITheme {
+  const [background, foreground] = [systemColor('Canvas'), systemColor('CanvasText')];
+  const cursor = { cursor: foreground, cursorAccent: background };
+  const marked = { selectionBackground: systemColor('Highlight'), selectionForeground: systemColor('HighlightText') };
+  return { ...palette, background, foreground, ...cursor, ...marked };
+}
+
 /** Tells the colors of now, and again whenever the person changes them. */
 export function followColors(tell: (theme: ITheme) => void): void {
   const dark = matchMedia('(prefers-color-scheme: dark)');
-  const apply = () => tell(dark.matches ? DARK : LIGHT);
+  const forced = matchMedia('(forced-colors: active)');
+  const apply = () => {
+    const palette = dark.matches ? DARK : LIGHT;
+    tell(forced.matches ? forcedTheme(palette) : palette);
+  };
   dark.addEventListener('change', apply);
+  forced.addEventListener('change', apply);
   apply();
 }

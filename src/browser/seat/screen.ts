@@ -29,7 +29,7 @@ export class Screen {
     Terminal.strings.tooMuchOutput = t('Too much output to announce, navigate to rows manually to read');
     this.#terminal = new Terminal({
       allowProposedApi: true,
-      cursorBlink: true,
+      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
       fontFamily: FONT,
       fontSize: 14,
       scrollback: SCROLLBACK_LINES,
