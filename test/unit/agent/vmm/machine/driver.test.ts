@@ -263,14 +263,16 @@ describe('seats that are machines', function () {
 
     it('are refused once the room is promised to others, though it is not taken yet', async () => {
       worker.freeMemoryMb = 960 + 3 * 180;
-      const outcomes = await Promise.allSettled([1, 2, 3, 4, 5].map((seatId) => create({ ...KEY, seatId })));
-      const made = outcomes.filter((outcome) => outcome.status === 'fulfilled').length;
+      const keys = [1, 2, 3, 4, 5].map((seatId) => ({ ...KEY, seatId }));
+      const outcomes = await Promise.allSettled(keys.map((key) => create(key)));
+      const made = keys.filter((_, index) => outcomes[index]?.status === 'fulfilled');
       const refused = outcomes
         .filter((outcome) => outcome.status === 'rejected')
         .map(({ reason }) => reason as unknown);
-      assert.ok(made >= 1 && made <= 3, String(made));
+      const [first] = made;
+      assert.ok(first !== undefined && made.length <= 3, String(made.length));
       assert.ok(refused.every((reason) => reason instanceof NoCapacityError));
-      await driver.destroy(KEY, { keepFiles: false }, signal);
+      await driver.destroy(first, { keepFiles: false }, signal);
       await create({ ...KEY, seatId: 9 });
     });
 
