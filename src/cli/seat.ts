@@ -3,9 +3,11 @@ import type { Command } from 'commander';
 import * as z from 'zod/mini';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
 import { SeatFiles } from '../client/seat-files.ts';
+import { InvalidInputError } from '../protocol/errors.ts';
 import type { ExecRequest } from '../protocol/files.ts';
 import type { Seat } from '../protocol/workshop.ts';
 import { numeric, parseArgument, parseSeat } from './arguments.ts';
+import { canAsk, confirm } from './ask.ts';
 import { attach } from './attach.ts';
 import { DETACH_KEYS } from './detach-filter.ts';
 import { findWorkshop } from './find-workshop.ts';
@@ -154,17 +156,27 @@ export async function seatFiles(
   return new SeatFiles({ access, workshopId: id, seat });
 }
 
+interface ResetOptions extends WaitOptions {
+  readonly yes?: true;
+}
+
 function addReset(seat: Command, io: CliIo): void {
   const command = seat
     .command('reset')
     .description('bring a seat back as new: nothing that was done in it is left')
     .argument('<workshop>', 'id or name')
-    .argument('<seat>', 'its number');
-  withWaitOption(withCommonOptions(command)).action((idOrName: string, seatText: string, options: WaitOptions) =>
+    .argument('<seat>', 'its number')
+    .option('--yes', 'do not ask');
+  withWaitOption(withCommonOptions(command)).action((idOrName: string, seatText: string, options: ResetOptions) =>
     interruptible(async (signal) => {
       const number = parseSeat(seatText);
+      if (!options.yes && !canAsk(io)) {
+        throw new InvalidInputError('Resetting a seat needs --yes where nobody can be asked.', { path: 'yes' });
+      }
       const client = await controlPlane(io, options, signal);
-      const { id } = await findWorkshop(client, idOrName, signal);
+      const { id, name } = await findWorkshop(client, idOrName, signal);
+      const question = `Reset seat ${number} of "${name}", and delete all files in it?`;
+      if (!options.yes) await confirm(io, question, 'Nothing was changed.', signal);
       const begun = await client.resetSeat(id, number, signal);
       const undo = 'A reset cannot be undone.';
       const wait = wantsToWait(io, options);

@@ -184,7 +184,11 @@ describe('a workshop from the command line', function () {
     assert.equal((await home.run(['seat', 'exec', 'Files', '1', '--', 'true'])).code, 4);
     await home.expect('workshop', 'start', 'Files', '--wait');
     assert.equal(await home.expect('seat', 'exec', 'Files', '1', '--', 'cat', 'note'), 'kept\n');
-    await home.expect('seat', 'reset', 'Files', '1', '--wait');
+    const unasked = await home.run(['seat', 'reset', 'Files', '1']);
+    assert.equal(unasked.code, 2);
+    assert.match(unasked.stderr, /needs --yes/);
+    assert.equal(await home.expect('seat', 'exec', 'Files', '1', '--', 'cat', 'note'), 'kept\n');
+    await home.expect('seat', 'reset', 'Files', '1', '--yes', '--wait');
     assert.equal((await home.run(['seat', 'exec', 'Files', '1', '--', 'cat', 'note'])).code, 1);
     await home.expect('workshop', 'extend', 'Files', '30', '--wait');
     const [workshop] = await listed(home);

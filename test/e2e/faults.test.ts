@@ -339,7 +339,7 @@ describe('a clock that jumps', function () {
         (await list()).map(({ status }) => status),
         ['running'],
       );
-      await run('seat', 'reset', 'Class', '4', '--wait');
+      await run('seat', 'reset', 'Class', '4', '--yes', '--wait');
     }
     assert.equal(home.daemonFile()?.pid, pid);
     moveClock(0);
