@@ -1,5 +1,6 @@
 /** Waiting for an operation, with its phases on standard error. */
 import type { Command } from 'commander';
+import { isSameConnection, type Connection } from '../client/connection.ts';
 import { ControlPlaneClient } from '../client/control-plane.ts';
 import { CrashLoopError, MAX_RESTARTS } from '../client/restarts.ts';
 import { waitForOperation } from '../client/wait.ts';
@@ -52,13 +53,12 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<Followed> {
   let client = first;
-  let token: string | undefined;
+  let known: Connection | undefined;
   const next = options.server === undefined ? await successor(io) : undefined;
   const renew = async (): Promise<ControlPlaneClient> => {
     const found = await next?.(signal);
-    // Each start makes a token of its own.
-    if (found === undefined || found.token === token) return client;
-    token = found.token;
+    if (found === undefined || (known !== undefined && isSameConnection(known, found))) return client;
+    known = found;
     return (client = new ControlPlaneClient(found));
   };
   const onEvent = (event: CarapaceEvent): void => {

@@ -16,6 +16,13 @@ export interface Connection {
   readonly process?: ProcessIdentity;
 }
 
+/** Whether both lead to one server, which has not been started again between them. */
+export function isSameConnection(one: Connection, other: Connection): boolean {
+  const [before, now] = [one.process, other.process];
+  const isSameProcess = before?.pid === now?.pid && before?.start_time === now?.start_time;
+  return isSameProcess && one.url === other.url && one.token === other.token && one.certificate === other.certificate;
+}
+
 /** The options of `node:tls` that trust one certificate and nothing else. */
 export interface PinnedTls {
   readonly ca: string;

@@ -1,7 +1,7 @@
 /** The one place that knows the control plane: finds it, follows its events, and keeps what was last known. */
 import type { Event, EventEmitter } from 'vscode';
 import { backoffMs } from '../client/backoff.ts';
-import type { Connection } from '../client/connection.ts';
+import { isSameConnection, type Connection } from '../client/connection.ts';
 import type { ControlPlaneClient } from '../client/control-plane.ts';
 import type { FoundControlPlane } from '../client/daemon.ts';
 import type { Outdated } from '../client/outdated.ts';
@@ -253,8 +253,7 @@ export class ControlPlaneService {
   }
 
   #adopt(connection: FoundControlPlane): Known {
-    const { url, token } = this.#known?.connection ?? {};
-    if (this.#known !== undefined && url === connection.url && token === connection.token) return this.#known;
+    if (this.#known !== undefined && isSameConnection(this.#known.connection, connection)) return this.#known;
     this.#options.log.info(`Found the control plane at ${connection.url}`);
     this.#known = { connection, client: this.#options.connect(connection) };
     // Event ids count within one control plane.

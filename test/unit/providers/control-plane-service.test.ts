@@ -130,10 +130,14 @@ class FakeSource implements ConnectionSource {
 class SetUp {
   readonly controlPlane = new FakeControlPlane();
   readonly source = new FakeSource();
+  readonly connections: Connection[] = [];
   readonly service = new ControlPlaneService({
     changed: new fakeVscode.EventEmitter<void>(),
     source: () => this.source,
-    connect: () => this.controlPlane as unknown as ControlPlaneClient,
+    connect: (connection) => {
+      this.connections.push(connection);
+      return this.controlPlane as unknown as ControlPlaneClient;
+    },
     log: { info: () => undefined, warn: () => undefined },
     t,
   });
@@ -216,6 +220,25 @@ describe('the service behind the views', () => {
     await parts.status('live');
     assert.equal(service.url, 'http://127.0.0.1:2');
     assert.deepEqual(controlPlane.lastEventIds, [undefined, undefined]);
+  });
+
+  it('takes one that was started again for another one, though its address and its token are the same', async () => {
+    const { controlPlane, service, source } = parts;
+    source.found = { connection: { ...CONNECTION, process: { pid: 7, start_time: '1' } } };
+    controlPlane.workshops = [workshop()];
+    service.start();
+    await parts.status('live');
+    controlPlane.send(seatEvent());
+    await parts.until(() => seatOf(service.state, 'ws-one', 1) !== undefined);
+    source.found = { connection: { ...CONNECTION, process: { pid: 7, start_time: '2' } } };
+    controlPlane.cut();
+    await parts.until(() => controlPlane.lastEventIds.length === 2);
+    // Its events count from the first again, and whoever talked to the one that has ended would be told nothing more.
+    assert.deepEqual(controlPlane.lastEventIds, [undefined, undefined]);
+    assert.deepEqual(
+      parts.connections.map(({ process }) => process?.start_time),
+      ['1', '2'],
+    );
   });
 
   it('fetches everything anew after a reset', async () => {
