@@ -52,7 +52,8 @@ function drawLast(terminal: HeadlessTerminal, buffer: IBuffer): string {
   const cell = line?.getCell(column) as ScreenCell | undefined;
   const style = _inputHandler._curAttrData;
   const isAlike = cell !== undefined && selectStyle(cell) === selectStyle(style);
-  if (!isAlike || cell.getChars() === '' || cell.extended.urlId !== style.extended.urlId) return '';
+  // Without wrapping, the cursor steps back onto the second half of a wide character at the end of the line.
+  if (!isAlike || cell.getWidth() !== width || cell.getChars() === '' || cell.extended.urlId !== style.extended.urlId) return '';
   const place = moveTo(column, buffer.cursorY - (modes.originMode ? buffers.active.scrollTop : 0));
   // What is behind it steps back for as much as it is pushed on.
   return `${place}${modes.insertMode ? `\x1b[${width}P` : ''}${cell.getChars()}`;

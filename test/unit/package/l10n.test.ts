@@ -94,6 +94,10 @@ describe('the texts of the pages', () => {
   /** For machines. */
   const NO_TEXTS = [
     'Bearer {}',
+    'Canvas',
+    'CanvasText',
+    'Highlight',
+    'HighlightText',
     "carapace join '{}'",
     'icon folder',
     'title, body, body :not(script, noscript)',
