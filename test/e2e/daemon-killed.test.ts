@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type * as vscode from 'vscode';
 import { ControlPlaneClient } from '../../src/client/control-plane.ts';
@@ -17,7 +16,7 @@ import { ControlPlaneService } from '../../src/providers/control-plane-service.t
 import { OperationRunner } from '../../src/providers/operation-runner.ts';
 import { Pause } from '../../src/providers/pause.ts';
 import { watchConnection } from '../../src/providers/watch-connection.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort, occupy } from '../support/free-port.ts';
 import { fakeVscode } from '../unit/providers/fake-vscode.ts';
 import { t } from '../unit/providers/fixtures.ts';
 import { isRunning, until } from './control-plane-harness.ts';
@@ -88,7 +87,7 @@ describe('a control plane that was killed', function () {
       await client.listWorkshops();
       const before = await killed();
       const sent: string[] = [];
-      const other = await listenAt(Number(new URL(before.url).port), sent);
+      const other = await occupy(before.url, sent);
       try {
         await assert.rejects(client.listWorkshops(), (error) => {
           return error instanceof UnreachableError && error.reason === REASON.ended;
@@ -173,17 +172,6 @@ describe('a control plane that was killed', function () {
     });
   });
 });
-
-/** Some other program, that answers everybody and remembers what it was told. */
-async function listenAt(port: number, sent: string[]): Promise<Server> {
-  const server = createServer(({ url = '', headers }, response) => {
-    sent.push(`${url} ${headers.authorization ?? ''}`);
-    response.end('{}');
-  });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
-}
 
 const token: unknown = {
   isCancellationRequested: false,

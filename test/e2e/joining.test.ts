@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
@@ -19,6 +20,7 @@ import {
 import { formatJoinLink, parseJoinLink } from '../../src/protocol/join-link.ts';
 import type { Workshop } from '../../src/protocol/workshop.ts';
 import { launchBrowser } from '../support/browser.ts';
+import { occupy } from '../support/free-port.ts';
 import { CARAPACE, TestHome } from './cli-harness.ts';
 import { succeeded, TestState, until, type TestControlPlane } from './control-plane-harness.ts';
 
@@ -46,6 +48,7 @@ describe('who has joined, from the command line', function () {
 
   it('is the same learner after the control plane died and has another address', async () => {
     const home = new TestHome();
+    let other: Server | undefined;
     try {
       await home.expect('workshop', 'create', 'Intro', '--seats', '1', '--wait');
       const { code } = (JSON.parse(await home.expect('workshop', 'show', 'Intro', '--json')) as { workshop: Workshop })
@@ -54,12 +57,14 @@ describe('who has joined, from the command line', function () {
       await home.expect('join', formatJoinLink(url, code), '--name', 'Ada', '--json');
       const { pid } = JSON.parse(readFileSync(join(home.folder, 'daemon.json'), 'utf8')) as { pid: number };
       process.kill(pid, 'SIGKILL');
+      other = await occupy(url);
       await home.expect('join', code, '--json');
       const next = await home.connection();
       assert.notEqual(next.url, url);
       await home.expect('join', formatJoinLink(next.url, code), '--json');
       assert.match(await home.expect('workshop', 'learners', 'Intro'), /^1 +Ada /m);
     } finally {
+      other?.close();
       await home.dispose();
     }
   });

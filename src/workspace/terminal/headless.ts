@@ -57,7 +57,7 @@ export interface Internals {
     readonly decPrivateModes: { readonly cursorStyle?: string; readonly cursorBlink?: boolean };
   };
   readonly coreMouseService: { readonly activeEncoding: string };
-  readonly buffers: { readonly active: InternalBuffer };
+  readonly buffers: { readonly active: InternalBuffer; readonly normal: InternalBuffer };
   readonly _charsetService: {
     readonly charset: CharacterSet;
     readonly glevel: number;

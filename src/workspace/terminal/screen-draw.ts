@@ -16,8 +16,8 @@ export function drawScreen(terminal: HeadlessTerminal, scrollback: number): stri
   let drawn = new LineWriter(terminal).write(normal, Math.max(0, normal.baseY - scrollback));
   if (active.type === 'alternate') {
     // Where the program's end will bring the cursor back to.
-    drawn += drawCursor(terminal, normal, 0) + RESET_STYLE;
-    drawn += `\x1b[?1049h\x1b[H${new LineWriter(terminal).write(active, 0)}`;
+    drawn += drawCursor(terminal, normal, 0, true) + RESET_STYLE + enterAlternate(terminal);
+    drawn += `\x1b[H${new LineWriter(terminal).write(active, 0)}`;
   }
   return drawn + drawState(terminal, active);
 }
@@ -29,9 +29,10 @@ function drawState(terminal: HeadlessTerminal, active: IBuffer): string {
   let drawn = drawTabs(tabs, terminal.cols) + drawSavedCursor(terminal);
   if (scrollTop !== 0 || scrollBottom !== terminal.rows - 1) drawn += `\x1b[${scrollTop + 1};${scrollBottom + 1}r`;
   drawn += drawModes(terminal);
+  const { originMode, wraparoundMode } = terminal.modes;
   // The origin mode counts rows from the scroll region.
-  if (terminal.modes.originMode) drawn += '\x1b[?6h';
-  drawn += drawCursor(terminal, active, terminal.modes.originMode ? scrollTop : 0);
+  if (originMode) drawn += '\x1b[?6h';
+  drawn += drawCursor(terminal, active, originMode ? scrollTop : 0, wraparoundMode);
   const style = _inputHandler._curAttrData;
   drawn += selectStyle(style);
   if (style.extended.urlId !== 0) drawn += selectLink(style, _oscLinkService);
@@ -52,24 +53,38 @@ function drawLast(terminal: HeadlessTerminal, buffer: IBuffer): string {
   const cell = line?.getCell(column) as ScreenCell | undefined;
   const style = _inputHandler._curAttrData;
   const isAlike = cell !== undefined && selectStyle(cell) === selectStyle(style);
-  // Without wrapping, the cursor steps back onto the second half of a wide character at the end of the line.
-  if (!isAlike || cell.getWidth() !== width || cell.getChars() === '' || cell.extended.urlId !== style.extended.urlId) return '';
+  // Without wrapping, what has no room steps back onto the second half of a wide character at the end of the line.
+  if (cell?.getWidth() !== width || coversHalf(line, column)) return '';
+  if (!isAlike || cell.getChars() === '' || cell.extended.urlId !== style.extended.urlId) return '';
   const place = moveTo(column, buffer.cursorY - (modes.originMode ? buffers.active.scrollTop : 0));
   // What is behind it steps back for as much as it is pushed on.
   return `${place}${modes.insertMode ? `\x1b[${width}P` : ''}${cell.getChars()}`;
 }
 
-function drawSavedCursor({ rows, _core }: HeadlessTerminal): string {
-  const { savedX, savedY, ybase, savedCurAttrData, savedCharset } = _core.buffers.active;
-  const row = Math.max(0, Math.min(savedY - ybase, rows - 1));
-  const set = selectSet('(', savedCharset);
-  // It knows no kinds of underlines.
-  const style = selectStyle(savedCurAttrData) + (savedCurAttrData.isUnderline() === 0 ? '' : '\x1b[4m');
-  return `${moveTo(savedX, row)}${style}${set}\x1b7${RESET_STYLE}${set === '' ? '' : '\x1b(B'}`;
+/** A program's end brings back the style that was in use when it began; 1047, unlike 1049, keeps none when it enters. */
+function enterAlternate({ _core }: HeadlessTerminal): string {
+  const style = savedStyle(_core.buffers.normal);
+  return style === RESET_STYLE ? '\x1b[?1049h' : `${style}\x1b7${RESET_STYLE}\x1b[?1047h`;
 }
 
-/** Behind the last column is where the cursor stands after a full line, and only a character brings it there. */
-function drawCursor(terminal: HeadlessTerminal, buffer: IBuffer, top: number): string {
+/** It knows no kinds of underlines. */
+function savedStyle({ savedCurAttrData }: Pick<Internals['buffers']['active'], 'savedCurAttrData'>): string {
+  return selectStyle(savedCurAttrData) + (savedCurAttrData.isUnderline() === 0 ? '' : '\x1b[4m');
+}
+
+function drawSavedCursor({ rows, _core }: HeadlessTerminal): string {
+  const { active } = _core.buffers;
+  const { savedX, savedY, ybase, savedCharset } = active;
+  const row = Math.max(0, Math.min(savedY - ybase, rows - 1));
+  const set = selectSet('(', savedCharset);
+  return `${moveTo(savedX, row)}${savedStyle(active)}${set}\x1b7${RESET_STYLE}${set === '' ? '' : '\x1b(B'}`;
+}
+
+/**
+ * Behind the last column is where the cursor stands after a full line, and only a character brings it there.
+ * @param wraps whether lines do
+ */
+function drawCursor(terminal: HeadlessTerminal, buffer: IBuffer, top: number, wraps: boolean): string {
   const { cursorX, cursorY, baseY } = buffer;
   if (cursorX < terminal.cols) return moveTo(cursorX, cursorY - top);
   const line = buffer.getLine(baseY + cursorY);
@@ -80,9 +95,28 @@ function drawCursor(terminal: HeadlessTerminal, buffer: IBuffer, top: number): s
   const place = moveTo(column, cursorY - top);
   // Where it was erased since, a space has to do.
   if (cell.getChars() === '') return `${place}${selectBackground(cell)} `;
-  const character = place + selectStyle(cell) + cell.getChars();
-  const links = terminal._core._oscLinkService;
-  return cell.extended.urlId === 0 ? character : `${selectLink(cell, links)}${character}${LINK_END}`;
+  if (!coversHalf(line, column)) return place + drawCell(terminal, cell, cell.getChars());
+  const wide = line?.getCell(column - 1) as ScreenCell;
+  const covered = moveTo(column - 1, cursorY - top) + drawCell(terminal, wide, wide.getChars());
+  return covered + drawCell(terminal, cell, coverHalf(cell.getChars(), wraps));
+}
+
+function drawCell({ _core }: HeadlessTerminal, cell: ScreenCell, text: string): string {
+  const drawn = selectStyle(cell) + text;
+  return cell.extended.urlId === 0 ? drawn : `${selectLink(cell, _core._oscLinkService)}${drawn}${LINK_END}`;
+}
+
+/** Whether a character stands where the second half of the one before it should be. */
+function coversHalf(line: IBufferLine | undefined, column: number): boolean {
+  return line?.getCell(column)?.getWidth() !== 0 && line?.getCell(column - 1)?.getWidth() === 2;
+}
+
+/**
+ * At the end of a line that does not wrap, xterm.js goes back by one column for a wide character that has no room, leaves
+ * it out, and puts what comes with it there. @param wraps whether lines wrap before and after
+ */
+function coverHalf(text: string, wraps: boolean): string {
+  return `\x1b[?7l世${text}${wraps ? '\x1b[?7h' : ''}`;
 }
 
 function moveTo(x: number, y: number): string {
@@ -149,8 +183,9 @@ class LineWriter {
     return line.isWrapped && isFull && line.getCell(0)?.getChars() !== '';
   }
 
+  /** Also where xterm.js has emptied it, as it does when the cursor was put there. */
   #isSecondHalf(line: IBufferLine | undefined, column: number): boolean {
-    return line?.getCell(column)?.getWidth() === 0 && line.getCell(column - 1)?.getWidth() === 2;
+    return line?.getCell(column)?.getChars() === '' && line.getCell(column - 1)?.getWidth() === 2;
   }
 
   #line(line: IBufferLine, filled: boolean): void {
@@ -168,7 +203,7 @@ class LineWriter {
       if (cell === undefined || this.#isSecondHalf(line, column)) continue;
       if (cell.getChars() !== '') {
         flush(false);
-        this.#character(cell);
+        this.#character(cell, coversHalf(line, column));
         continue;
       }
       const its = selectBackground(cell);
@@ -179,12 +214,13 @@ class LineWriter {
     flush(true);
   }
 
-  #character(cell: ScreenCell): void {
+  #character(cell: ScreenCell, covers: boolean): void {
     if (cell.extended.urlId !== this.#link) {
       this.#link = cell.extended.urlId;
       this.#parts.push(selectLink(cell, this.#terminal._core._oscLinkService));
     }
-    this.#parts.push(this.#select(selectStyle(cell)), cell.getChars());
+    const text = cell.getChars();
+    this.#parts.push(this.#select(selectStyle(cell)), covers ? coverHalf(text, true) : text);
   }
 
   #select(style: string): string {
